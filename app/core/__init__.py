@@ -1,0 +1,1 @@
+"""Values, errors, units, paths and settings; standard library only."""

@@ -1,0 +1,1 @@
+"""The engine: an HTTP front, a llama.cpp worker, their client and supervisor."""

@@ -1,0 +1,1 @@
+"""Start, watch and cancel child processes that speak JSON lines; no Qt."""

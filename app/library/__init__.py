@@ -1,0 +1,1 @@
+"""Models on disk: the GGUF header reader and the SQLite index."""
