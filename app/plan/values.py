@@ -1,0 +1,118 @@
+"""What is asked of the planner and what it answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from app.library.facts import ModelFacts
+
+Verdict = Literal["gpu", "partial", "cpu", "too_big"]
+KvType = Literal["f16", "q8_0", "q4_0"]
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """The user's wishes; None leaves the choice to the planner. `context` "max" asks for the largest that fits."""
+
+    context: int | Literal["max"] | None = None
+    min_context: int = 4096
+    kv_type: KvType | Literal["auto"] = "auto"
+    reserve_bytes: int | None = None
+    parallel: int = 1
+    gpu_layers: int | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class TensorOverride:
+    """Tensors whose names match `pattern` (a regular expression) go to `device` ("CPU" or a GPU's id)."""
+
+    pattern: str
+    device: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Exactly what llama.cpp would load with; n_batch equals n_ubatch, KV is unified, flash attention is automatic."""
+
+    n_gpu_layers: int
+    context: int
+    kv_type: KvType = "f16"
+    n_ubatch: int = 512
+    parallel: int = 1
+    n_outputs_max: int = 1
+    tensor_split: tuple[int, ...] = ()
+    tensor_overrides: tuple[TensorOverride, ...] = ()
+
+
+@dataclass(frozen=True)
+class Use:
+    """Bytes on one device."""
+
+    weights_bytes: int = 0
+    kv_bytes: int = 0
+    compute_bytes: int = 0
+
+    @property
+    def total_bytes(self) -> int:
+        """All of it."""
+        return self.weights_bytes + self.kv_bytes + self.compute_bytes
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Bytes of a candidate: on the host and on each GPU by its id."""
+
+    host: Use
+    gpus: Mapping[str, Use] = field(default_factory=dict)
+
+
+DryRun = Callable[[ModelFacts, Candidate], Breakdown]
+"""The port to llama.cpp's own answer; raises an AppError when there is none (the analytic figures stand then)."""
+
+
+@dataclass(frozen=True)
+class DevicePlan:
+    """What goes onto one device, and what it has."""
+
+    id: str
+    total_bytes: int
+    free_bytes: int
+    reserve_bytes: int
+    weights_bytes: int
+    kv_bytes: int
+    compute_bytes: int
+
+
+@dataclass(frozen=True)
+class ExpectedSpeed:
+    """Foretold speed, tokens a second."""
+
+    prefill_tokens_per_s: float
+    decode_tokens_per_s: float
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """How a model is loaded and why; n_gpu_layers counts as llama.cpp does (n_layers_total = blocks + 1)."""
+
+    n_gpu_layers: int
+    n_layers_total: int
+    context: int
+    kv_type: KvType
+    flash_attention: bool
+    n_batch: int
+    n_ubatch: int
+    n_outputs_max: int
+    n_threads: int
+    parallel: int
+    tensor_split: tuple[int, ...]
+    tensor_overrides: tuple[TensorOverride, ...]
+    verdict: Verdict
+    method: Literal["dry_run", "analytic"]
+    elapsed_ms: float
+    devices: tuple[DevicePlan, ...]
+    host: DevicePlan
+    expected: ExpectedSpeed
+    reasons: tuple[str, ...] = ()
+    alternatives: tuple["LoadPlan", ...] = ()
