@@ -1,10 +1,12 @@
 """Where Pronk starts: a command, the window, or (in a bundle) the module of a child process."""
 
+import os
 import runpy
 import sys
 from collections.abc import Sequence
 
-from app.cli.main import COMMANDS, main as command_main
+from app.cli.main import COMMANDS, guarded
+from app.cli.main import main as command_main
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -13,14 +15,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["--child"]:
         return run_child(arguments[1], arguments[2:])
     if wants_window(arguments):
-        from app.gui.main import main as window_main
-
-        return window_main(arguments)
+        return open_window(arguments)
     return command_main(arguments)
 
 
 def wants_window(arguments: Sequence[str]) -> bool:
-    """Whether these arguments name no command: none at all, a .gguf file, or options of the window alone."""
+    """Whether these arguments name no command: nothing, a .gguf file, or where the data lies."""
     words = iter(arguments)
     for word in words:
         if word == "--home":
@@ -30,6 +30,22 @@ def wants_window(arguments: Sequence[str]) -> bool:
         elif not word.startswith("-"):
             return word.lower().endswith(".gguf")
     return True
+
+
+def open_window(arguments: Sequence[str]) -> int:
+    """Open the window, on the model that is named if one is."""
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="pronk")
+    parser.add_argument("model", nargs="?", default="")
+    parser.add_argument("--home", default="")
+    parsed = parser.parse_args(arguments)
+    if parsed.home:
+        os.environ["PRONK_HOME"] = os.path.abspath(parsed.home)  # noqa: PTH100 - children inherit it as text
+
+    from app.gui.main import run_window
+
+    return guarded(lambda pronk: run_window(pronk, parsed.model))
 
 
 def run_child(module: str, arguments: Sequence[str]) -> int:

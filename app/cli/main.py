@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app import __version__
@@ -59,12 +59,24 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 cancelled."""
-    arguments: argparse.Namespace | None = None
     try:
         arguments = build_parser().parse_args(argv)
-        return run(arguments)
     except SystemExit as leave:  # argparse: --help, --version and wrong usage
         return leave.code if isinstance(leave.code, int) else 2
+    if "home" in arguments:
+        os.environ["PRONK_HOME"] = str(Path(arguments.home).expanduser().absolute())
+    command = importlib.import_module(f"app.cli.{arguments.command}")
+    return guarded(lambda pronk: command.run(arguments, pronk), arguments)
+
+
+def guarded(action: Callable[[Pronk], int], arguments: argparse.Namespace | None = None) -> int:
+    """Run `action` with the user's data folder; every error becomes words for the user and an exit code."""
+    try:
+        pronk = Pronk(default_home(os.environ).prepare())
+        try:
+            return action(pronk)
+        finally:
+            pronk.close()
     except AppError as error:
         print_failure(error, arguments)
         return 1
@@ -77,18 +89,6 @@ def main(argv: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the border of the program: a bug is told without its traceback
         print_failure(record_bug(error), arguments)
         return 1
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Run the command that was parsed; raises AppError, Cancelled, or whatever a bug raises."""
-    if "home" in arguments:
-        os.environ["PRONK_HOME"] = str(Path(arguments.home).expanduser().absolute())
-    pronk = Pronk(default_home(os.environ).prepare())
-    try:
-        code: int = importlib.import_module(f"app.cli.{arguments.command}").run(arguments, pronk)
-        return code
-    finally:
-        pronk.close()
 
 
 def record_bug(error: Exception) -> Bug:

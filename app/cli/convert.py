@@ -1,0 +1,85 @@
+"""pronk convert: a Hugging Face checkpoint to GGUF."""
+
+import argparse
+import threading
+from pathlib import Path
+from typing import Any
+
+from app.actions.context import Pronk
+from app.cli.output import Output, add_events, add_json
+from app.core.units import format_duration, format_size
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser("convert", help="convert a Hugging Face checkpoint to GGUF")
+    parser.add_argument("source", metavar="SOURCE", help="a checkpoint folder (hf:ORG/REPO comes later)")
+    parser.add_argument(
+        "--type",
+        metavar="T",
+        action="append",
+        required=True,
+        dest="types",
+        help="quantization type, say Q4_K_M or Q8_0; repeat it for several files from one read",
+    )
+    parser.add_argument("--output", metavar="FILE|DIR", type=Path, help="where to write (default: the library)")
+    parser.add_argument("--imatrix", metavar="none|auto|FILE", default="none", help="importance matrix")
+    parser.add_argument("--calibration", metavar="FILE", help="text for --imatrix auto")
+    parser.add_argument("--lora", metavar="DIR", help="merge this adapter while converting")
+    parser.add_argument("--split-size", metavar="SIZE", help="split the output into files of this size")
+    parser.add_argument("--dry-run", action="store_true", help="only tell tensors, types and exact sizes")
+    add_json(parser)
+    add_events(parser)
+
+
+def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
+    """Convert, or tell what a conversion would give."""
+    from app.actions.convert import ConvertRequest, convert, convert_plan
+    from app.jobs.child import watch_stdin
+
+    cancel = threading.Event()
+    if arguments.watch_stdin:
+        watch_stdin(cancel.set)
+    output = Output(arguments)
+    target = arguments.output.absolute() if arguments.output else None
+    if arguments.dry_run:
+        plan = convert_plan(pronk, arguments.source, arguments.types, _extra_options(arguments), target)
+        output.done(plan, _plan_text(plan, arguments.types))
+        return 0
+    request = ConvertRequest(arguments.source, tuple(arguments.types), target, _extra_options(arguments))
+    result = convert(pronk, request, output.event, cancel)
+    output.done(result, _result_text(result))
+    return 0
+
+
+def _extra_options(arguments: argparse.Namespace) -> tuple[str, ...]:
+    given = {
+        "--imatrix": arguments.imatrix if arguments.imatrix != "none" else None,
+        "--calibration": arguments.calibration,
+        "--lora": arguments.lora,
+        "--split-size": arguments.split_size,
+    }
+    return tuple(word for option, value in given.items() if value is not None for word in (option, str(value)))
+
+
+def _plan_text(plan: dict[str, Any], types: list[str]) -> str:
+    sizes = plan["output_bytes"] if isinstance(plan["output_bytes"], list) else [plan["output_bytes"]]
+    lines = [f"{plan['architecture']}: {_tensor_count(plan['tensors'])} tensors"]
+    lines += [f"{name:8}  {format_size(size):>9}" for name, size in zip(types, sizes, strict=True)]
+    lines.append(
+        f"Needs {format_size(plan['needed_disk_bytes'])} of disk, {format_size(plan['peak_memory_bytes'])} of memory."
+    )
+    return "\n".join(lines)
+
+
+def _tensor_count(tensors: list[Any]) -> int:
+    return len(tensors[0]) if tensors and isinstance(tensors[0], list) else len(tensors)
+
+
+def _result_text(result: dict[str, Any]) -> str:
+    lines = [f"{file['type']:8}  {format_size(file['size_bytes']):>9}  {file['path']}" for file in result["files"]]
+    parity = result["tokenizer_parity"]
+    lines.append(f"Tokenizer: {parity['equal']} of {parity['checked']} texts give the same tokens as the original.")
+    lines += [f"Warning: {warning}" for warning in result.get("warnings", [])]
+    lines.append(f"Done in {format_duration(result['elapsed_s'])}.")
+    return "\n".join(lines)
