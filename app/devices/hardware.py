@@ -107,7 +107,7 @@ def remedy(gpu: InstalledGpu, build_backends: Collection[str], distribution: str
 
 def linux_distribution(root: Path = Path("/")) -> str:
     """Name the family of this Linux: debian, ubuntu, fedora, arch, or "" when it is another or no Linux."""
-    fields = dict(re.findall(r'^(ID|ID_LIKE)="?([^"\n]*)"?$', _text(root / "etc/os-release"), re.MULTILINE))
+    fields: dict[str, str] = dict(re.findall(r'^(ID|ID_LIKE)="?([^"\n]*)"?$', _text(root / "etc/os-release"), re.MULTILINE))
     for name in [fields.get("ID", ""), *fields.get("ID_LIKE", "").split()]:
         if name in NVIDIA_DRIVER_INSTALL:
             return name
