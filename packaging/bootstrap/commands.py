@@ -41,7 +41,8 @@ def prepare(for_tests: bool) -> Environment:
     started = time.monotonic()
     environment = Environment(_environment_folder())
     with locks.held(project.ROOT / ".cache" / "setup.lock", "preparing this folder"):
-        pieces = [system_pieces.virtual_environments()]
+        machine = engine.look_at_machine()
+        pieces = [system_pieces.virtual_environments(), *engine.build_pieces(environment, machine)]
         if for_tests or has_display():
             pieces += system_pieces.window_libraries(os.environ)
         system_pieces.ensure(pieces)
@@ -49,7 +50,6 @@ def prepare(for_tests: bool) -> Environment:
             system_pieces.suggest(system_pieces.cjk_font())
         environment.create()
         _install_project(environment, for_tests)
-        machine = engine.look_at_machine()
         engine.install(environment, machine)
         _install_models(environment, for_tests)
     for sentence in machine.remedies:

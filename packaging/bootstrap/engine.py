@@ -16,6 +16,7 @@ import wheel_key
 from backends import Backend, Nvcc
 from console import SetupError, say
 from environment import Environment
+from system_pieces import Piece
 from wheel_key import BuildFacts
 
 STEP = "engine"
@@ -54,11 +55,18 @@ def wheel_folders() -> list[Path]:
     return wheel_cache.candidates(dict(os.environ), Path.home(), project.ROOT)
 
 
+def build_pieces(environment: Environment, machine: Machine) -> list[Piece]:
+    """What a build needs of the system; nothing when the engine is installed or kept."""
+    wanted = facts(machine)
+    if _is_installed(environment, wanted) or wheel_cache.find(wheel_folders(), wanted):
+        return []
+    return [system_pieces.compiler(), *(system_pieces.vulkan_tools() if machine.backend.name == "vulkan" else [])]
+
+
 def install(environment: Environment, machine: Machine) -> None:
     """Install the engine for this machine; nothing happens when the right one is there."""
     wanted = facts(machine)
-    there = wheel_key.from_json(environment.fingerprint(STEP))
-    if there is not None and there.serves(wanted):
+    if _is_installed(environment, wanted):
         return
     say(f"  engine for {machine.backend.reason}")
     wheel = wheel_cache.find(wheel_folders(), wanted) or _build(environment, machine)
@@ -74,9 +82,12 @@ def install(environment: Environment, machine: Machine) -> None:
         raise
 
 
+def _is_installed(environment: Environment, wanted: BuildFacts) -> bool:
+    there = wheel_key.from_json(environment.fingerprint(STEP))
+    return there is not None and there.serves(wanted)
+
+
 def _build(environment: Environment, machine: Machine) -> Path:
-    pieces = [system_pieces.compiler(), *(system_pieces.vulkan_tools() if machine.backend.name == "vulkan" else [])]
-    system_pieces.ensure(pieces)
     folder = wheel_cache.writable(wheel_folders())
     say(f"  no kept build of it in {folder}: building, about 5 minutes on 2 cores (CUDA takes an hour)")
     return wheel_cache.build(folder, facts(machine), environment.python, project.ENGINE)

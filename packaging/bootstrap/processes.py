@@ -55,7 +55,7 @@ def _run(command: Sequence[str | Path], log: IO[str], progress: ProgressLine, en
         env=environment,
         start_new_session=os.name == "posix",
     )
-    lines: queue.Queue[str] = queue.Queue()
+    lines: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_read_lines, args=(process, lines), daemon=True).start()
     try:
         _follow(process, lines, log, progress)
@@ -64,28 +64,33 @@ def _run(command: Sequence[str | Path], log: IO[str], progress: ProgressLine, en
     return process.returncode
 
 
-def _follow(process: subprocess.Popen[str], lines: "queue.Queue[str]", log: IO[str], progress: ProgressLine) -> None:
-    """Copy lines to the log until the process is gone; never wait for the end of its pipe."""
+def _follow(
+    process: subprocess.Popen[str], lines: "queue.Queue[str | None]", log: IO[str], progress: ProgressLine
+) -> None:
+    """Copy lines to the log until the process is gone; a grandchild that holds its pipe open is not waited for."""
     position = ""
     while True:
         ended = process.poll() is not None
         try:
             line = lines.get(timeout=TICK_S)
         except queue.Empty:
-            if ended:
-                return
-        else:
-            log.write(line)
-            log.flush()
-            found = POSITION.match(line)
-            position = found.group(1) if found else position
+            line = None if ended else ""
+        if line is None:
+            process.wait()
+            return
+        log.write(line)
+        log.flush()
+        found = POSITION.match(line)
+        position = found.group(1) if found else position
         progress.update(position)
 
 
-def _read_lines(process: subprocess.Popen[str], lines: "queue.Queue[str]") -> None:
+def _read_lines(process: subprocess.Popen[str], lines: "queue.Queue[str | None]") -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        lines.put(line)
+    with process.stdout as output:
+        for line in output:
+            lines.put(line)
+    lines.put(None)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
