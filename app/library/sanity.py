@@ -1,6 +1,6 @@
 """Refuses hyperparameters that would make llama.cpp abort its process instead of answering.
 
-Each rule stands for an assertion met in the llama.cpp of llama-cpp-python 0.3.36 (src/llama-hparams.h, llama-model.cpp).
+Each rule stands for an assertion of the llama.cpp in llama-cpp-python 0.3.36 (src/llama-hparams.h, llama-model.cpp).
 """
 
 import math
