@@ -10,9 +10,10 @@ from app.core.errors import AppError
 class StreamSaver:
     """Gathers streamed text and hands the whole of it to `save` when it is time.
 
-    With the interval of 0.75 s, no text waits longer than a second. Use it in a with statement: a small thread also stores
-    what waits while no text comes, and the end stores the rest. A store that fails (a full disk) does not stop the answer:
-    it is tried again an interval later, and only the failure of the last try is raised, with the text still in `text`.
+    With the interval of 0.75 s, no text waits longer than a second. Use it in a with statement: a small thread also
+    stores what waits while no text comes, and the end stores the rest. A store that fails (a full disk) does not stop
+    the answer: it is tried again an interval later, and only the failure of the last try is raised, with the text still
+    in `text`.
     """
 
     def __init__(
