@@ -1,0 +1,157 @@
+"""The command line of the converter."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from converters.errors import BadRequest, ConvertError, NotEnoughMemory, NotYet
+from converters.events import Cancel, JsonLines, Listener, Silent, TextBar, watch_stdin
+from converters.jsonfile import JsonObject
+from converters.registry import FAMILIES
+
+_EXIT_FAILED, _EXIT_CANCELLED = 1, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code: 0 done, 1 failed, 2 wrong usage, 130 cancelled."""
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
+    options = _parser().parse_args(arguments)
+    if options.command == "helper":
+        return _serve()
+    if options.command == "list":
+        return _list_classes(options.json)
+    return _run_convert(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m converters", description="Hugging Face checkpoint to GGUF, in one pass."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    lister = commands.add_parser("list", help="print the HF classes that can be converted")
+    lister.add_argument("--json", action="store_true", help="print one JSON document")
+    commands.add_parser("helper")  # the process of helper.py; not for people
+    convert = commands.add_parser("convert", help="convert a checkpoint folder")
+    convert.add_argument("folder", type=Path, help="folder with config.json, *.safetensors and tokenizer.json")
+    convert.add_argument(
+        "--type",
+        action="append",
+        dest="types",
+        required=True,
+        metavar="TYPE",
+        help="Q4_K_M, Q8_0, …; repeat for several",
+    )
+    convert.add_argument("--output", type=Path, metavar="FILE|DIR", help="where to write (default: the current folder)")
+    convert.add_argument("--threads", type=int, default=0, metavar="N", help="worker threads (default: all CPUs)")
+    convert.add_argument("--dry-run", action="store_true", help="print the exact plan, write nothing")
+    convert.add_argument("--watch-stdin", action="store_true", help=argparse.SUPPRESS)
+    convert.add_argument(
+        "--imatrix", default="none", metavar="none|auto|FILE", help="importance matrix (only none for now)"
+    )
+    convert.add_argument("--calibration", type=Path, metavar="FILE", help="not yet")
+    convert.add_argument("--lora", type=Path, metavar="DIR", help="not yet")
+    convert.add_argument("--split-size", metavar="SIZE", help="not yet")
+    form = convert.add_mutually_exclusive_group()
+    form.add_argument("--events", action="store_true", help="print JSON Lines: progress, then done or failed")
+    form.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+def _serve() -> int:
+    from converters.helper import serve
+
+    serve(sys.stdin, sys.stdout)
+    return 0
+
+
+def _list_classes(as_json: bool) -> int:
+    names = sorted(FAMILIES)
+    print(json.dumps({"architectures": names}) if as_json else "\n".join(names))  # noqa: T201
+    return 0
+
+
+def _run_convert(options: argparse.Namespace) -> int:
+    cancel = Cancel()
+    _stop_on_signals(cancel)
+    if options.watch_stdin:
+        watch_stdin(cancel)
+    events = JsonLines(sys.stdout)
+    try:
+        result = _convert(options, cancel, _listener(options, events))
+    except ConvertError as error:
+        return _report_failure(options, events, error)
+    except MemoryError:
+        lack = NotEnoughMemory("The memory is not enough for this conversion.", hint="Use fewer --threads.")
+        return _report_failure(options, events, lack)
+    if options.events:
+        events.done(result)
+    else:
+        print(json.dumps(result, ensure_ascii=False) if options.json else _as_text(result))  # noqa: T201
+    return 0
+
+
+def _convert(options: argparse.Namespace, cancel: Cancel, listener: Listener) -> JsonObject:
+    from converters.convert import Request, convert, dry_run
+
+    _refuse_later_work(options)
+    request = Request(options.folder, tuple(options.types), options.output, options.threads)
+    return dry_run(request, cancel) if options.dry_run else convert(request, cancel, listener)
+
+
+def _refuse_later_work(options: argparse.Namespace) -> None:
+    if options.threads < 0:
+        raise BadRequest(f"--threads {options.threads} makes no sense.", hint="Give 1 or more, or leave it out.")
+    asked = {"--imatrix": options.imatrix != "none", "--calibration": options.calibration, "--lora": options.lora,
+             "--split-size": options.split_size}  # fmt: skip
+    for name, wanted in asked.items():
+        if wanted:
+            raise NotYet(f"{name} is not built yet.", hint=f"Run the conversion without {name}.")
+
+
+def _listener(options: argparse.Namespace, events: JsonLines) -> Listener:
+    if options.events:
+        return events
+    return TextBar(sys.stderr) if sys.stderr.isatty() and not options.json else Silent()
+
+
+def _report_failure(options: argparse.Namespace, events: JsonLines, error: ConvertError) -> int:
+    if options.events:
+        events.failed(error.kind, error.message, error.hint)
+    elif options.json:
+        print(json.dumps({"error": {"kind": error.kind, "message": error.message, "hint": error.hint}}))  # noqa: T201
+    if not options.events:
+        sys.stderr.write("\n".join(filter(None, (error.message, error.hint))) + "\n")
+    return _EXIT_CANCELLED if error.kind == "cancelled" else _EXIT_FAILED
+
+
+def _as_text(result: JsonObject) -> str:
+    if "tokenizer_parity" not in result:
+        sizes = result["output_bytes"] if isinstance(result["output_bytes"], list) else [result["output_bytes"]]
+        lines = [f"{kind}: {size:,} bytes" for kind, size in zip(result["types"], sizes, strict=True)]
+        return "\n".join(
+            [f"{result['architecture']}", *lines, f"memory: {result['peak_memory_bytes']:,} bytes", *result["warnings"]]
+        )
+    parity = result["tokenizer_parity"]
+    lines = [f"{file['path']}  {file['size_bytes']:,} bytes" for file in result["files"]]
+    lines.append(f"{result['elapsed_s']} s; tokenizer equal on {parity['equal']} of {parity['checked']} texts")
+    return "\n".join(lines + result["warnings"])
+
+
+def _stop_on_signals(cancel: Cancel) -> None:
+    def stop(number: int, frame: object) -> None:
+        # in a thread of its own: the handler may interrupt a holder of the very lock that request() takes
+        threading.Thread(target=cancel.request, daemon=True).start()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,237 @@
+"""Converts a checkpoint: first everything that headers tell, then one pass over the weights."""
+
+import hashlib
+import logging
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from converters.checkpoint import Checkpoint, open_checkpoint
+from converters.errors import BadRequest
+from converters.events import Cancel, Listener
+from converters.families.base import Family
+from converters.general import file_metadata, general_metadata
+from converters.gguf_header import encode_header
+from converters.helper import Helper
+from converters.jsonfile import JsonObject
+from converters.mapping import SourceTensor, map_tensors
+from converters.native_check import Types, choose_types
+from converters.output import PartFile, check_disk, part_files
+from converters.plan import OutputFile, peak_memory_bytes, plan_file
+from converters.quant_types import FILE_TYPES, FileType, GgmlType
+from converters.quantize import Block, blocks_of, convert_blocks
+from converters.registry import find_family
+from converters.tokenizer.detect import Parity, detect
+from converters.tokenizer.load import LoadedTokenizer, load_tokenizer
+from converters.tokenizer.probe_texts import probe_texts
+from converters.values import Value
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to convert, to which types, and where to."""
+
+    folder: Path
+    types: tuple[str, ...]
+    output: Path | None = None
+    n_threads: int = 0
+
+    @property
+    def threads(self) -> int:
+        """Worker threads; 0 means one for each CPU that this process may use."""
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.n_threads or usable
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A checkpoint whose headers were read and found sound."""
+
+    checkpoint: Checkpoint
+    class_name: str
+    family: Family
+    sources: list[SourceTensor]
+    tokenizer: LoadedTokenizer
+    general: dict[str, Value]
+    file_types: list[FileType]
+    types: list[Types]
+    paths: list[Path]
+    warnings: list[str]
+
+    def files(self, pre: str) -> list[OutputFile]:
+        """Lay out every file, with the tokenizer's pre-tokenizer of that name."""
+        tokenizer = {**self.tokenizer.metadata(pre), **self.family.tokenizer_overrides()}
+        shared = {**self.general, **self.family.metadata()}
+        return [
+            plan_file(path, kind, {**shared, **file_metadata(kind.number), **tokenizer}, types, self.sources)
+            for path, kind, types in zip(self.paths, self.file_types, self.types, strict=True)
+        ]
+
+
+def prepare(request: Request, helper: Helper) -> Prepared:
+    """Read headers, config and tokenizer, and choose the types; no weight is read and nothing written."""
+    file_types = [_file_type(name) for name in dict.fromkeys(request.types)]
+    checkpoint = open_checkpoint(request.folder)
+    class_name, family_class = find_family(checkpoint.config)
+    family = family_class.from_config(checkpoint.config)
+    sources = map_tensors(checkpoint, family)
+    tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, checkpoint.config["vocab_size"])
+    general = general_metadata(checkpoint.folder, family.ARCHITECTURE, {s.name: s.shape for s in sources})
+    metadata = {**general, **family.metadata()}
+    types, warnings = choose_types(file_types, family.model_sizes(), metadata, sources, _wide_type(sources), helper)
+    paths = [_output_path(request, checkpoint, kind) for kind in file_types]
+    return Prepared(
+        checkpoint, class_name, family, sources, tokenizer, general, file_types, types, paths, warnings
+    )  # fmt: skip
+
+
+def dry_run(request: Request, cancel: Cancel) -> JsonObject:
+    """Give the exact plan: tensors with types, bytes of output, disk and memory needed."""
+    with Helper(cancel) as helper:
+        prepared = prepare(request, helper)
+    files = prepared.files(prepared.tokenizer.candidates[0])
+    tensors = [[_tensor_entry(tensor.source, tensor.type) for tensor in file.tensors] for file in files]
+    sizes = [file.size_bytes for file in files]
+    return {
+        "architecture": prepared.class_name,
+        "types": [kind.name for kind in prepared.file_types],
+        "files": [str(file.path) for file in files],
+        "tensors": _single(tensors),
+        "output_bytes": _single(sizes),
+        "needed_disk_bytes": sum(sizes),
+        "peak_memory_bytes": peak_memory_bytes(prepared.sources, files, request.threads, prepared.tokenizer.n_tokens),
+        "warnings": prepared.warnings,
+    }
+
+
+def convert(request: Request, cancel: Cancel, listener: Listener) -> JsonObject:
+    """Write the files and give the result; raises a ConvertError, with nothing half-written left in view."""
+    start = time.monotonic()
+    with Helper(cancel) as helper:
+        prepared = prepare(request, helper)
+        guessed = prepared.files(prepared.tokenizer.candidates[0])
+        check_disk(guessed)
+        listener.progress("read", 0, prepared.checkpoint.size_bytes, "tokenizer")
+        parity = find_parity(prepared, helper, cancel)
+    files = prepared.files(parity.pre)
+    digests = _write(prepared, files, request.threads, cancel, listener)
+    return {
+        "files": [
+            {"path": str(file.path), "type": file.file_type.name, "size_bytes": file.size_bytes, "sha256": digest}
+            for file, digest in zip(files, digests, strict=True)
+        ],
+        "architecture": prepared.class_name,
+        "elapsed_s": round(time.monotonic() - start, 3),
+        "tokenizer_parity": {"checked": parity.checked, "equal": parity.equal, "pre": parity.pre},
+        "warnings": prepared.warnings + _parity_warnings(parity),
+    }
+
+
+def find_parity(prepared: Prepared, helper: Helper, cancel: Cancel) -> Parity:
+    """Find the pre-tokenizer by a file that holds nothing but the tokenizer."""
+    tokenizer = prepared.tokenizer
+    metadata = {**prepared.general, **prepared.family.metadata(), **tokenizer.metadata(None)}
+    with TemporaryDirectory(prefix="pronk-") as folder:
+        path = Path(folder) / "vocab.gguf"
+        path.write_bytes(encode_header(metadata, ()))
+        texts = probe_texts(tokenizer.special_tokens)
+        return detect(path, tokenizer.candidates, texts, tokenizer.reference, helper, cancel)
+
+
+def _write(
+    prepared: Prepared, files: Sequence[OutputFile], n_threads: int, cancel: Cancel, listener: Listener
+) -> list[str]:
+    with part_files(files) as parts:
+        _quantize(prepared, parts, n_threads, cancel, listener)
+        digests = _digests(parts, cancel, listener)
+        total = sum(file.size_bytes for file in files)
+        done = 0
+        for part in parts:
+            listener.progress("write", done, total, part.plan.path.name)
+            cancel.check()
+            part.finish()
+            done += part.plan.size_bytes
+        listener.progress("write", done, total, "")
+    return digests
+
+
+def _quantize(
+    prepared: Prepared, parts: Sequence[PartFile], n_threads: int, cancel: Cancel, listener: Listener
+) -> None:
+    total = sum(source.stored.size_bytes for source in prepared.sources if source.stored)
+    done = 0
+
+    def on_block(block: Block) -> None:
+        nonlocal done
+        done += block.size_bytes
+        listener.progress("quantize", done, total, block.source.name)
+
+    convert_blocks(blocks_of(parts), n_threads, cancel, on_block)
+
+
+def _digests(parts: Sequence[PartFile], cancel: Cancel, listener: Listener) -> list[str]:
+    total, done, digests = sum(part.plan.size_bytes for part in parts), 0, []
+    for part in parts:
+        digest = hashlib.sha256()
+        for chunk in part.chunks():
+            cancel.check()
+            digest.update(chunk)
+            done += len(chunk)
+            listener.progress("check", done, total, part.plan.path.name)
+        digests.append(digest.hexdigest())
+    return digests
+
+
+def _file_type(name: str) -> FileType:
+    kind = FILE_TYPES.get(name.upper())
+    if kind is None:
+        raise BadRequest(f"There is no type {name}.", hint=f"Choose from {', '.join(FILE_TYPES)}.")
+    return kind
+
+
+def _wide_type(sources: Sequence[SourceTensor]) -> GgmlType:
+    """Give the type of the unquantized file of this checkpoint: that of its first matrix."""
+    dtypes = [source.stored.dtype for source in sources if source.stored and len(source.shape) > 1]
+    return GgmlType[dtypes[0]] if dtypes else GgmlType.F16
+
+
+def _output_path(request: Request, checkpoint: Checkpoint, kind: FileType) -> Path:
+    output = request.output
+    if output is not None and output.suffix == ".gguf" and not output.is_dir():
+        if len(set(request.types)) > 1:
+            raise BadRequest(f"One file, {output.name}, cannot hold several types.", hint="Give a folder as output.")
+        return output.absolute()
+    return ((output or Path.cwd()) / f"{model_name(checkpoint.folder)}-{kind.name}.gguf").absolute()
+
+
+def model_name(folder: Path) -> str:
+    """Give a file name for the model: its folder's, or the repository's for a snapshot in the Hub's cache."""
+    real = folder.resolve()
+    cached = re.fullmatch(r"models--(?:.+--)?(.+)", real.parent.parent.name)
+    name = cached[1] if cached and real.parent.name == "snapshots" else real.name
+    return re.sub(r"[^\w.+-]+", "-", name).strip("-.") or "model"
+
+
+def _tensor_entry(source: SourceTensor, kind: GgmlType) -> JsonObject:
+    return {"name": source.name, "type": kind.name, "shape": list(source.shape)}
+
+
+def _single(values: list[object] | list[int] | list[list[JsonObject]]) -> object:
+    return values[0] if len(values) == 1 else values
+
+
+def _parity_warnings(parity: Parity) -> list[str]:
+    if parity.equal == parity.checked:
+        return []
+    warning = (
+        f"The tokenizer gives other ids than the original on {parity.checked - parity.equal} of {parity.checked} "
+        f"texts, first on {parity.first_difference!r}; the nearest pre-tokenizer, {parity.pre}, was taken."
+    )
+    _log.warning("%s", warning)
+    return [warning]

@@ -1,0 +1,1 @@
+"""One module per architecture: its sizes, its tensor table and its few transforms; no IO."""

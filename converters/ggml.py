@@ -1,0 +1,145 @@
+"""The only door to llama.cpp: ggml's row kernels by ctypes, and, for the helper process, tokenizing and the dry run.
+
+Row kernels (Kernels) are plain C that cannot abort on sound input and run in the converting process, which is itself
+a child. Loading a vocabulary or asking for a dry run (Library) can abort the process: helper.py runs those elsewhere.
+"""
+
+import ctypes
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from converters.errors import BadCheckpoint, EngineFailed
+from converters.quant_types import FileType, GgmlType, size_of
+
+_HINT = "Install llama-cpp-python: `make run` does it."
+
+
+def _library_folder() -> Path:
+    spec = importlib.util.find_spec("llama_cpp")
+    if spec is None or not spec.submodule_search_locations:
+        raise EngineFailed("llama.cpp's library (llama-cpp-python) is not installed.", hint=_HINT)
+    return Path(next(iter(spec.submodule_search_locations))) / "lib"
+
+
+def _load_base() -> ctypes.CDLL:
+    """Load libggml-base; the versioned file first, because the folder holds copies and libllama asks for that one."""
+    folder = _library_folder()
+    names = ("libggml-base.so.0", "libggml-base.so", "libggml-base.0.dylib", "libggml-base.dylib", "ggml-base.dll")
+    for name in names:
+        if (folder / name).is_file():
+            return ctypes.CDLL(str(folder / name))
+    raise EngineFailed(f"No ggml-base library in {folder}.", hint=_HINT)
+
+
+class Kernels:
+    """ggml's conversions of rows. Each call releases the interpreter's lock, so threads run side by side."""
+
+    def __init__(self) -> None:
+        base = _load_base()
+        self._quantize = base.ggml_quantize_chunk
+        self._quantize.restype = ctypes.c_size_t
+        self._quantize.argtypes = [
+            ctypes.c_int,
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            *[ctypes.c_int64] * 3,
+            ctypes.c_void_p,
+        ]
+        self._validate = base.ggml_validate_row_data
+        self._validate.restype = ctypes.c_bool
+        self._validate.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]
+        self._widen = {"F16": base.ggml_fp16_to_fp32_row, "BF16": base.ggml_bf16_to_fp32_row}
+        for function in self._widen.values():
+            function.restype = None
+            function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
+
+    def widen(self, dtype: str, raw: bytearray, n_values: int) -> npt.NDArray[np.float32]:
+        """Turn stored little-endian values of dtype F32, F16 or BF16 into float32."""
+        if dtype == "F32":
+            return np.frombuffer(raw, dtype="<f4", count=n_values)
+        source = np.frombuffer(raw, dtype=np.uint16, count=n_values)
+        values = np.empty(n_values, dtype=np.float32)
+        self._widen[dtype](source.ctypes.data, values.ctypes.data, n_values)
+        return values
+
+    def quantize(self, kind: GgmlType, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+        """Quantize (n_rows, n_columns) float32 rows; gives the bytes as they stand in a file.
+
+        Raises BadCheckpoint when a value is too large for the type."""
+        if kind is GgmlType.F32:
+            return rows.reshape(-1).view(np.uint8)
+        packed = np.empty(size_of(kind, rows.shape), dtype=np.uint8)
+        written = self._quantize(kind, rows.ctypes.data, packed.ctypes.data, 0, rows.shape[0], rows.shape[1], None)
+        if written != packed.nbytes or not self._validate(kind, packed.ctypes.data, packed.nbytes):
+            raise BadCheckpoint(f"A weight is too large for {kind.name}.", hint="Choose BF16 or F32.")
+        return packed
+
+
+class Library:
+    """libllama itself; for the helper process only."""
+
+    def __init__(self) -> None:
+        self._api = _load_api()
+        self._log: list[str] = []
+        self._callback = self._api.llama_log_callback(
+            lambda level, line, data: self._log.append(line.decode("utf-8", "replace"))
+        )
+        self._api.llama_log_set(self._callback, None)
+        self._api.llama_backend_init()
+
+    def tokenize(self, model: Path, pre: str, texts: Sequence[str]) -> list[list[int]]:
+        """Give the ids of each text by a vocab-only load of the file, with its pre-tokenizer overridden."""
+        api = self._api
+        overrides = (api.llama_model_kv_override * 2)()
+        overrides[0].tag = 3  # LLAMA_KV_OVERRIDE_TYPE_STR
+        overrides[0].key = b"tokenizer.ggml.pre"
+        overrides[0].value.val_str = pre.encode()
+        params = api.llama_model_default_params()
+        params.vocab_only, params.kv_overrides = True, overrides
+        self._log.clear()
+        handle = api.llama_model_load_from_file(str(model).encode(), params)
+        if not handle:
+            raise EngineFailed(f"llama.cpp cannot load the tokenizer: {self._last_words()}")
+        try:
+            vocab = api.llama_model_get_vocab(handle)
+            return [self._ids(vocab, text.encode("utf-8")) for text in texts]
+        finally:
+            api.llama_model_free(handle)
+
+    def _ids(self, vocab: Any, text: bytes) -> list[int]:
+        room = len(text) + 8
+        tokens = (self._api.llama_token * room)()
+        count = self._api.llama_tokenize(vocab, text, len(text), tokens, room, False, True)
+        return list(tokens[:count])
+
+    def planned_types(self, model: Path, file_type: FileType) -> dict[str, str]:
+        """Give the type that llama_model_quantize would give each tensor that it quantizes (lower-case ggml name)."""
+        params = self._api.llama_model_quantize_default_params()
+        params.ftype, params.dry_run = file_type.number, True
+        self._log.clear()
+        if self._api.llama_model_quantize(
+            str(model).encode(), str(model.with_suffix(".out")).encode(), ctypes.byref(params)
+        ):
+            raise EngineFailed(f"llama.cpp's dry run of {file_type.name} failed: {self._last_words()}")
+        line = re.compile(r"\]\s+(\S+)\s+-\s+\[[^\]]*\], type =\s+(\S+), size =[^\n]*?(?:\((\w+)\))?\n")
+        return {name: new or old for name, old, new in line.findall("".join(self._log))}
+
+    def _last_words(self) -> str:
+        return " ".join("".join(self._log[-4:]).split())[-300:]
+
+
+def _load_api() -> Any:
+    """Import the low-level bindings without the package's __init__, whose high-level half needs more packages."""
+    spec = importlib.util.find_spec("llama_cpp")
+    if spec is None:
+        raise EngineFailed("llama.cpp's library (llama-cpp-python) is not installed.", hint=_HINT)
+    sys.modules.setdefault("llama_cpp", importlib.util.module_from_spec(spec))
+    return importlib.import_module("llama_cpp.llama_cpp")

@@ -1,0 +1,41 @@
+"""Reads the checkpoint's JSON files with a bound on their size and a clear message for each fault."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from converters.errors import BadCheckpoint
+
+MAX_JSON_BYTES = 256 << 20  # the largest tokenizer.json in the wild is near 40 MB
+
+JsonObject = dict[str, Any]
+
+
+def parse_object(text: bytes | str, label: str) -> JsonObject:
+    """Parse text as one JSON object; label names it in the BadCheckpoint that anything else raises."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadCheckpoint(f"{label} is not valid JSON: {error}.", hint="Download the file again.") from error
+    if not isinstance(value, dict):
+        raise BadCheckpoint(f"{label} holds no JSON object.", hint="Download the file again.")
+    return value
+
+
+def read_object(path: Path, max_bytes: int = MAX_JSON_BYTES) -> JsonObject:
+    """Read a JSON object; raises BadCheckpoint when the file is missing, too large or no such object."""
+    try:
+        size_bytes = path.stat().st_size
+        if size_bytes > max_bytes:
+            raise BadCheckpoint(f"{path.name} is {size_bytes:,} bytes; at most {max_bytes:,} are believable.")
+        return parse_object(path.read_bytes(), path.name)
+    except OSError as error:
+        raise BadCheckpoint(
+            f"Cannot read {path.name} in {path.parent}: {error.strerror}.",
+            hint="Download the missing file of the model again.",
+        ) from error
+
+
+def read_optional(path: Path) -> JsonObject:
+    """Read a JSON object, or give an empty one when there is no such file."""
+    return read_object(path) if path.is_file() else {}

@@ -1,0 +1,70 @@
+"""Works out every byte of the output before any weight is read: types, offsets, sizes, disk and memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from converters.gguf_header import TensorInfo, encode_header, padded
+from converters.mapping import SourceTensor
+from converters.quant_types import FileType, GgmlType, file_order, size_of
+from converters.values import Metadata
+
+BLOCK_VALUES = 1 << 20  # values of a row block: small enough to cancel within a fraction of a second
+_BASE_MEMORY_BYTES = 320 << 20  # interpreter, libraries, tokenizer, helper
+_BYTES_PER_TOKEN = 1500  # Python's objects of one vocabulary entry, seen on 49k and 262k entries
+
+
+@dataclass(frozen=True)
+class OutputTensor:
+    """One tensor of an output file and where its data starts in it."""
+
+    source: SourceTensor
+    type: GgmlType
+    start: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """One file to be written: its header as bytes, and its tensors in file order."""
+
+    path: Path
+    file_type: FileType
+    header: bytes
+    tensors: tuple[OutputTensor, ...]
+    size_bytes: int
+
+
+def plan_file(
+    path: Path, file_type: FileType, metadata: Metadata, types: Mapping[str, GgmlType], sources: Sequence[SourceTensor]
+) -> OutputFile:
+    """Lay out one file in the order that llama.cpp's quantizer writes."""
+    infos, sizes, offset = [], [], 0
+    ordered = sorted(sources, key=lambda source: file_order(source.name))
+    for source in ordered:
+        kind = types[source.name]
+        infos.append(TensorInfo(source.name, source.shape, kind, offset))
+        sizes.append(size_of(kind, source.shape))
+        offset += padded(sizes[-1])
+    header = encode_header(metadata, infos)
+    tensors = tuple(
+        OutputTensor(source, types[source.name], len(header) + info.offset, size_bytes)
+        for source, info, size_bytes in zip(ordered, infos, sizes, strict=True)
+    )
+    return OutputFile(path, file_type, header, tensors, len(header) + offset)
+
+
+def rows_per_block(source: SourceTensor) -> int:
+    """Rows that are read and quantized at a time: whole groups of the tensor's transform."""
+    group = source.transform.group_rows
+    wanted = max(1, BLOCK_VALUES // source.n_columns)
+    return max(group, wanted // group * group)
+
+
+def peak_memory_bytes(
+    sources: Sequence[SourceTensor], files: Sequence[OutputFile], n_threads: int, n_tokens: int
+) -> int:
+    """Estimate the largest resident size: two blocks in flight for each thread, each as stored, as F32 and packed."""
+    block = max((min(rows_per_block(s), s.n_rows) * s.n_columns for s in sources if s.stored is not None), default=0)
+    headers = sum(len(file.header) for file in files)
+    return _BASE_MEMORY_BYTES + n_tokens * _BYTES_PER_TOKEN + 2 * headers + (n_threads + 1) * block * (4 + 4 + 4 + 4)

@@ -1,0 +1,38 @@
+"""The one table of what can be converted: HF class name -> family."""
+
+from collections.abc import Mapping
+
+from converters.errors import BadCheckpoint, UnsupportedModel
+from converters.families.base import Family
+from converters.families.llama import Llama
+from converters.jsonfile import JsonObject
+
+FAMILIES: Mapping[str, type[Family]] = {
+    "LlamaForCausalLM": Llama,
+    "LLaMAForCausalLM": Llama,
+    "MistralForCausalLM": Llama,
+}
+
+
+def find_family(config: JsonObject) -> tuple[str, type[Family]]:
+    """Give the HF class name of a config and its family; raises UnsupportedModel with the list of known ones."""
+    names = config.get("architectures")
+    if not isinstance(names, list) or not names or not isinstance(names[0], str):
+        raise BadCheckpoint(
+            "config.json names no architecture.", hint="Its key architectures should name the HF class."
+        )
+    _refuse_quantized(config)
+    if names[0] not in FAMILIES:
+        known = ", ".join(sorted(FAMILIES))
+        raise UnsupportedModel(f"The converter does not know {names[0]}.", hint=f"It knows: {known}.")
+    return names[0], FAMILIES[names[0]]
+
+
+def _refuse_quantized(config: JsonObject) -> None:
+    settings = config.get("quantization_config") or config.get("quantization")
+    if isinstance(settings, dict):
+        method = settings.get("quant_method") or "an unnamed method"
+        raise UnsupportedModel(
+            f"The checkpoint is already quantized ({method}), which the converter cannot read.",
+            hint="Convert the original model, with BF16, F16 or F32 weights.",
+        )

@@ -1,0 +1,139 @@
+"""Reads a byte-level BPE tokenizer from tokenizer.json into the lists that a GGUF file holds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Protocol
+
+from converters.errors import BadCheckpoint, NotYet
+from converters.jsonfile import JsonObject
+
+MAX_TOKENS = 4_000_000
+
+
+class TokenType(IntEnum):
+    """What a token is, by its number in a GGUF file. Source: include/llama.h, enum llama_token_type."""
+
+    NORMAL = 1
+    CONTROL = 3
+    USER_DEFINED = 4
+    UNUSED = 5
+
+
+@dataclass(frozen=True)
+class BpeVocab:
+    """Tokens by id with their types, and merges by rank ("left right", spaces inside a part encoded as U+0120)."""
+
+    tokens: Sequence[str]
+    types: Sequence[TokenType]
+    merges: Sequence[str]
+
+
+class Codec(Protocol):
+    """The part of tokenizers.Tokenizer that reading needs: text to ids and back, special tokens kept."""
+
+    def round_trip(self, text: str) -> str:
+        """Encode the text without adding anything, and decode it again."""
+        ...
+
+
+def require_byte_level_bpe(tokenizer: JsonObject) -> None:
+    """Raise NotYet when tokenizer.json holds another kind of tokenizer than byte-level BPE."""
+    model = _model(tokenizer)
+    if model.get("type", "BPE") != "BPE":
+        raise NotYet(f"The tokenizer is of kind {model.get('type')}; only byte-level BPE is converted for now.")
+    if model.get("byte_fallback") or '"ByteLevel"' not in _text_of(tokenizer):
+        raise NotYet(
+            "The tokenizer is SentencePiece-like BPE (byte_fallback); only byte-level BPE is converted for now."
+        )
+
+
+def read_vocab(tokenizer: JsonObject, added: Sequence[JsonObject], n_vocab: int, codec: Codec) -> BpeVocab:
+    """Build the token list, padded to n_vocab with unused tokens; added are all added tokens (see added_tokens)."""
+    by_id = _tokens_by_id(_model(tokenizer), added)
+    largest = max(by_id, default=-1)
+    if largest >= n_vocab or n_vocab > MAX_TOKENS:
+        raise BadCheckpoint(
+            f"The tokenizer's ids reach {largest}, but config.json's vocab_size is {n_vocab}.",
+            hint="Tokenizer and weights are of different models or versions.",
+        )
+    added_by_id = {entry["id"]: entry for entry in added}
+    pairs = [_entry(i, by_id.get(i), added_by_id.get(i), codec) for i in range(n_vocab)]
+    return BpeVocab([token for token, _ in pairs], [kind for _, kind in pairs], _merges(_model(tokenizer)))
+
+
+def added_tokens(tokenizer: JsonObject, tokenizer_config: JsonObject) -> list[JsonObject]:
+    """Give the added tokens of tokenizer.json, and those that only tokenizer_config.json has."""
+    added = [_checked_added(entry) for entry in tokenizer.get("added_tokens") or []]
+    known = {entry["id"] for entry in added}
+    decoder = tokenizer_config.get("added_tokens_decoder")
+    for number, entry in (decoder if isinstance(decoder, dict) else {}).items():
+        if str(number).isdecimal() and isinstance(entry, dict) and int(number) not in known:
+            added.append(_checked_added({**entry, "id": int(number)}))
+    return added
+
+
+def _checked_added(entry: Any) -> JsonObject:
+    if isinstance(entry, dict) and type(entry.get("id")) is int and isinstance(entry.get("content"), str):
+        return entry
+    raise BadCheckpoint("tokenizer.json: an added token has no id or no content.", hint="Download the file again.")
+
+
+def _model(tokenizer: JsonObject) -> JsonObject:
+    model = tokenizer.get("model")
+    if not isinstance(model, dict):
+        raise BadCheckpoint("tokenizer.json has no model.", hint="Download the file again.")
+    return model
+
+
+def _text_of(tokenizer: JsonObject) -> str:
+    import json
+
+    return json.dumps([tokenizer.get("pre_tokenizer"), tokenizer.get("decoder")])
+
+
+def _tokens_by_id(model: JsonObject, added: Sequence[JsonObject]) -> dict[int, str]:
+    vocab = model.get("vocab")
+    if not isinstance(vocab, dict) or not all(type(number) is int and number >= 0 for number in vocab.values()):
+        raise BadCheckpoint("tokenizer.json has no usable vocab.", hint="Download the file again.")
+    by_id: dict[int, str] = {}
+    for token, number in vocab.items():
+        if number in by_id:
+            raise BadCheckpoint(f"tokenizer.json gives id {number} to both {by_id[number]!r} and {token!r}.")
+        by_id[number] = token
+    return by_id | {entry["id"]: entry["content"] for entry in added}
+
+
+def _entry(number: int, token: str | None, added: JsonObject | None, codec: Codec) -> tuple[str, TokenType]:
+    """Give text and type of one id. Source: llama.cpp conversion/base.py, get_vocab_base."""
+    if token is None:
+        return f"[PAD{number}]", TokenType.UNUSED
+    if added is None:
+        return token, TokenType.NORMAL
+    if not added.get("normalized", True):
+        token = codec.round_trip(token)
+    if added.get("special") or _looks_special(token):
+        return token, TokenType.CONTROL
+    return token.replace("\u2581", " "), TokenType.USER_DEFINED
+
+
+def _looks_special(token: str) -> bool:
+    if token in ("<pad>", "<mask>", "<2mass>", "[@BOS@]"):
+        return True
+    framed = (("<|", "|>"), ("<\uff5c", "\uff5c>"), ("<unused", ">"))
+    return any(token.startswith(first) and token.endswith(last) for first, last in framed)
+
+
+def _merges(model: Mapping[str, Any]) -> list[str]:
+    merges = model.get("merges")
+    if not isinstance(merges, list):
+        raise BadCheckpoint("tokenizer.json has no merges.", hint="Download the file again.")
+    return [_merge(pair) for pair in merges]
+
+
+def _merge(pair: Any) -> str:
+    if isinstance(pair, str):
+        return pair
+    if isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair):
+        return " ".join(part.replace(" ", "\u0120") for part in pair)
+    raise BadCheckpoint(f"tokenizer.json: {pair!r} is no merge.", hint="Download the file again.")
