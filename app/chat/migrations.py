@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from app.chat.database import back_up, open_reader, transaction
+from app.core.sqlite import back_up, open_reader, transaction
 
 
 def _first(connection: sqlite3.Connection) -> None:

@@ -11,8 +11,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from app.chat.database import is_damage, open_reader, open_writer, transaction
 from app.chat.migrations import MIGRATIONS, migrate, schema_version
+from app.core.sqlite import is_damage, open_reader, open_writer, transaction
 
 _Row = Sequence[Any]
 _GIVE_UP_AFTER = 100_000  # ids in a row that hold nothing readable
@@ -73,7 +73,7 @@ def _is_whole(path: Path) -> bool:
 
 def _copy_readable(damaged: Path, target: Path) -> tuple[int, int]:
     """Write a new database with every row of `damaged` that can be read; returns conversations and messages."""
-    writer = open_writer(target)
+    writer = open_writer(target, every_commit_on_disk=True)
     try:
         migrate(writer, target)
         writer.execute("PRAGMA foreign_keys=OFF")

@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.chat.database import Session, app_error, open_reader, open_writer
 from app.chat.lock import OwnerLock
 from app.chat.migrations import MIGRATIONS, migrate, stored_version
 from app.chat.recovery import finish_interrupted, recover_if_damaged
+from app.chat.session import Session
 from app.chat.values import Conversation, Message, Role, State
 from app.core.errors import BadFile, BadRequest
+from app.core.sqlite import app_error, open_reader, open_writer
 
 _CONVERSATION = "id, title, model, created_at, updated_at, leaf_id, deleted_at"
 _MESSAGE = "id, conversation_id, parent_id, role, text, state, created_at, details"
@@ -226,7 +227,7 @@ class ChatStore:
 
 def _ready(path: Path) -> sqlite3.Connection:
     """Open the file for writing in today's form; answers that a crash cut off count as stopped, their text is kept."""
-    connection = open_writer(path)
+    connection = open_writer(path, every_commit_on_disk=True)
     try:
         migrate(connection, path)
         connection.execute("UPDATE messages SET state = 'stopped' WHERE state = 'streaming'")

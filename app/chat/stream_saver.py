@@ -1,75 +1,55 @@
-"""Stores an answer while it is written, at least once a second."""
+"""Keeps a growing answer on disk: what has come is stored within a second, also while nothing more comes."""
 
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
+from app.chat.store import ChatStore
+from app.chat.values import Message, State
 from app.core.errors import AppError
+
+SAVE_EVERY_S = 0.7
 
 
 class StreamSaver:
-    """Gathers streamed text and hands the whole of it to `save` when it is time.
+    """Stores the text of one message while it streams; finish() it, whatever happens.
 
-    With the interval of 0.75 s, no text waits longer than a second. Use it in a with statement: a small thread also
-    stores what waits while no text comes, and the end stores the rest. A store that fails (a full disk) does not stop
-    the answer: it is tried again an interval later, and only the failure of the last try is raised, with the text still
-    in `text`.
+    A save that fails (a full disk) does not stop the answer: `problem` keeps the error, the next save tries again.
     """
 
-    def __init__(
-        self, save: Callable[[str], object], interval_s: float = 0.75, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._save = save
-        self._interval_s = interval_s
-        self._clock = clock
-        self._parts: list[str] = []
-        self._unsaved = False
-        self._saved_at = clock()
-        self._turn = threading.Lock()
+    def __init__(self, store: ChatStore, message: Message, every_s: float = SAVE_EVERY_S) -> None:
+        self.problem: AppError | None = None
+        self._store = store
+        self._message = message
+        self._every_s = every_s
+        self._text: list[str] = [message.text]
+        self._saved_parts = 1
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="stream saver")
+        self._thread = threading.Thread(target=self._save_now_and_then, name=f"save {message.id}", daemon=True)
+        self._thread.start()
 
     @property
     def text(self) -> str:
         """All text so far."""
-        return "".join(self._parts)
+        return "".join(self._text)
 
-    def add(self, chunk: str) -> None:
-        """Take a piece of text; stores everything when it is time."""
-        with self._turn:
-            self._parts.append(chunk)
-            self._unsaved = True
-        self.tick()
+    def add(self, text: str) -> None:
+        """Take in streamed text; never waits for the disk."""
+        self._text.append(text)
 
-    def tick(self) -> None:
-        """Store what waits, if it is time; a failure is kept for the next try."""
-        with self._turn:
-            if self._unsaved and self._clock() - self._saved_at >= self._interval_s:
-                try:
-                    self._store()
-                except AppError:
-                    self._unsaved = True
-
-    def flush(self) -> None:
-        """Store what waits, now; raises what the store raises."""
-        with self._turn:
-            if self._unsaved:
-                self._store()
-
-    def __enter__(self) -> "StreamSaver":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def finish(self, state: State, details: Mapping[str, Any]) -> Message:
+        """Store the whole message and its state; raises AppError when that fails."""
         self._ended.set()
         self._thread.join()
-        self.flush()
+        return self._store.update(self._message.id, self.text, state, details)
 
-    def _store(self) -> None:
-        self._saved_at = self._clock()
-        self._save(self.text)
-        self._unsaved = False
-
-    def _watch(self) -> None:
-        while not self._ended.wait(self._interval_s / 4):
-            self.tick()
+    def _save_now_and_then(self) -> None:
+        while not self._ended.wait(self._every_s):
+            parts = len(self._text)
+            if parts == self._saved_parts:
+                continue
+            try:
+                self._store.update(self._message.id, "".join(self._text[:parts]))
+                self._saved_parts, self.problem = parts, None
+            except AppError as error:
+                self.problem = error

@@ -1,16 +1,13 @@
-"""Opens SQLite files the one way that chats need, and turns SQLite's errors into ours."""
+"""SQLite opened in the two ways that Pronk needs, and its errors turned into ours."""
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from app.chat.lock import OwnerLock
 from app.core.errors import AppError, BadFile, Busy, NotEnoughDisk
 
-_FULL = {
+_NO_WRITING = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_READONLY,
@@ -22,12 +19,15 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """Open a database for the one writer: WAL, flushed at every commit, foreign keys enforced."""
+def open_writer(path: Path, every_commit_on_disk: bool) -> sqlite3.Connection:
+    """Open a database for its one writer: write-ahead log, foreign keys, transactions begun by hand.
+
+    With `every_commit_on_disk` a commit survives a power cut, else only a kill of the process.
+    """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA synchronous={'FULL' if every_commit_on_disk else 'NORMAL'}")
         connection.execute("PRAGMA checkpoint_fullfsync=ON")
         connection.execute("PRAGMA foreign_keys=ON")
     except sqlite3.Error:
@@ -38,14 +38,14 @@ def open_writer(path: Path) -> sqlite3.Connection:
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """Open a database to read only, also where nothing can be written beside it."""
-    connection = sqlite3.connect(_uri(path, "mode=ro"), uri=True, isolation_level=None, check_same_thread=False)
+    connection = _connect_uri(path, "mode=ro")
     try:
         connection.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         connection.close()
-        if _code(error) not in _FULL:
+        if _code(error) not in _NO_WRITING:
             raise
-        connection = sqlite3.connect(_uri(path, "immutable=1"), uri=True, isolation_level=None, check_same_thread=False)
+        connection = _connect_uri(path, "immutable=1")
     return connection
 
 
@@ -57,7 +57,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 def app_error(error: sqlite3.Error, path: Path) -> AppError:
     """Return the error for the user that SQLite's stands for."""
     code = _code(error)
-    if code in _FULL:
+    if code in _NO_WRITING:
         return NotEnoughDisk(
             f"Cannot write {path} ({error}).",
             hint="Free some space or make the folder writable, then try again; nothing on screen is lost.",
@@ -80,49 +80,6 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-class Session:
-    """One connection that any thread may use, one at a time; without a lock of ownership it refuses to write."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: OwnerLock | None = None) -> None:
-        self._path = path
-        self._connection = connection
-        self._owner_lock = lock
-        self._turn = threading.RLock()
-
-    @property
-    def writable(self) -> bool:
-        """Whether this process owns the file."""
-        return self._owner_lock is not None
-
-    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return what a query finds."""
-        with self._turn, self._own_errors():
-            return self._connection.execute(query, values).fetchall()
-
-    @contextmanager
-    def change(self) -> Iterator[sqlite3.Connection]:
-        """Do everything inside or nothing; it is on disk when this ends."""
-        if not self.writable:
-            raise BadFile(f"{self._path} was opened to read only.", hint="Close other windows, or update Pronk.")
-        with self._turn, self._own_errors(), transaction(self._connection):
-            yield self._connection
-
-    def close(self) -> None:
-        """Close the connection and give up the ownership."""
-        with self._turn:
-            self._connection.close()
-            if self._owner_lock:
-                self._owner_lock.release()
-                self._owner_lock = None
-
-    @contextmanager
-    def _own_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise app_error(error, self._path) from error
-
-
 def back_up(connection: sqlite3.Connection, target: Path) -> None:
     """Copy the whole database to `target` in one step, whatever is being written."""
     part = target.with_name(target.name + ".part")
@@ -140,5 +97,6 @@ def _code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _uri(path: Path, option: str) -> str:
-    return f"{path.absolute().as_uri()}?{option}"
+def _connect_uri(path: Path, option: str) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?{option}"
+    return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
