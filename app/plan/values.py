@@ -67,8 +67,10 @@ class Breakdown:
     gpus: Mapping[str, Use] = field(default_factory=dict)
 
 
-DryRun = Callable[[ModelFacts, Candidate], Breakdown]
-"""The port to llama.cpp's own answer; raises an AppError when there is none (the analytic figures stand then)."""
+DryRun = Callable[[ModelFacts, Candidate, tuple[str, ...]], Breakdown]
+"""The port to llama.cpp's own answer: model, candidate, ids of the GPUs in the plan's order.
+
+Raises an AppError when there is none (the analytic figures stand then)."""
 
 
 @dataclass(frozen=True)

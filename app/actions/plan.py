@@ -1,0 +1,120 @@
+"""How a model would be loaded here: at once by formulas, exactly by llama.cpp's dry run in the helper."""
+
+import json
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from app.actions.context import Pronk
+from app.actions.devices import probe_with
+from app.core.errors import BadFile, BadRequest, NotEnoughMemory
+from app.devices.values import Devices
+from app.jobs.helper import Helper
+from app.library.facts import ModelFacts
+from app.plan.json import plan_from_document
+from app.plan.planner import make_plan
+from app.plan.values import Breakdown, Candidate, DryRun, LoadPlan, PlanRequest, Use
+from app.plan.words import verdict_sentence
+
+# The first one starts the child and writes the skeleton; later ones take tens of milliseconds.
+DRY_RUN_TIMEOUT_S = 60.0
+
+
+def quick_plan(facts: ModelFacts, devices: Devices, request: PlanRequest | None = None) -> LoadPlan:
+    """Return the plan by formulas, in this process and in milliseconds."""
+    return _timed(facts, devices, request or PlanRequest(), None)
+
+
+def plan_model(
+    pronk: Pronk,
+    facts: ModelFacts,
+    devices: Devices,
+    request: PlanRequest | None = None,
+    rpc: tuple[str, ...] = (),
+    helper: Helper | None = None,
+) -> LoadPlan:
+    """Return the plan with exact bytes; cards that are only simulated are planned by formulas.
+
+    rpc: the computers that `devices` was found with. `helper` saves starting one for them.
+    """
+    with ExitStack() as stack:
+        chosen = helper or _helper(pronk, rpc, stack)
+        dry_run = None if devices.simulated else _dry_run(chosen, pronk)
+        return _timed(facts, devices, request or PlanRequest(), dry_run)
+
+
+def plan_here(
+    pronk: Pronk,
+    facts: ModelFacts,
+    request: PlanRequest,
+    simulated_gpus: tuple[tuple[str, int], ...] = (),
+    ram_bytes: int | None = None,
+    rpc: tuple[str, ...] = (),
+) -> tuple[Devices, LoadPlan]:
+    """Find the devices and plan on them, with one helper for both."""
+    with ExitStack() as stack:
+        helper = _helper(pronk, rpc, stack)
+        devices = probe_with(helper, pronk, simulated_gpus, ram_bytes)
+        return devices, plan_model(pronk, facts, devices, request, rpc, helper)
+
+
+def require_room(plan: LoadPlan, facts: ModelFacts, force: bool) -> None:
+    """Raise NotEnoughMemory when a plan is too big, unless the user said to load anyway."""
+    if plan.verdict == "too_big" and not force:
+        raise NotEnoughMemory(
+            f"Cannot load {facts.name}: {verdict_sentence(plan)}. {plan.reasons[0] if plan.reasons else ''}".strip(),
+            hint="Close other programs, choose a smaller model or context, or load it anyway with --force.",
+        )
+
+
+def read_plan(source: str) -> LoadPlan:
+    """Return the plan in a file, or on stdin for "-"; raises BadFile or BadRequest when there is none."""
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadFile(f"Cannot read the plan {source} ({error}).", hint="Make one: pronk plan MODEL --json") from error
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise BadRequest(f"{source} is no JSON ({error}).", hint="Make one: pronk plan MODEL --json") from error
+    if not isinstance(document, dict):
+        raise BadRequest(f"{source} holds no plan.", hint="Make one: pronk plan MODEL --json")
+    return plan_from_document(document)
+
+
+def _helper(pronk: Pronk, rpc: tuple[str, ...], stack: ExitStack) -> Helper:
+    if not rpc:
+        return pronk.helper
+    helper = pronk.helper_for(*(part for endpoint in rpc for part in ("--rpc", endpoint)))
+    stack.callback(helper.close)
+    return helper
+
+
+def _timed(facts: ModelFacts, devices: Devices, request: PlanRequest, dry_run: DryRun | None) -> LoadPlan:
+    start = time.perf_counter()
+    plan = make_plan(facts, devices, request, dry_run)
+    return replace(plan, elapsed_ms=(time.perf_counter() - start) * 1000)
+
+
+def _dry_run(helper: Helper, pronk: Pronk) -> DryRun:
+    skeletons = str(pronk.home.cache / "skeletons")
+
+    def ask(facts: ModelFacts, candidate: Candidate, gpus: tuple[str, ...]) -> Breakdown:
+        answer = helper.ask(
+            "dry_run",
+            DRY_RUN_TIMEOUT_S,
+            model=facts.path,
+            skeletons=skeletons,
+            gpus=list(gpus),
+            candidate=asdict(candidate),
+        )
+        return Breakdown(_use(answer["host"]), {id_: _use(use) for id_, use in answer["gpus"].items()})
+
+    return ask
+
+
+def _use(fields: dict[str, Any]) -> Use:
+    return Use(**{name: int(value) for name, value in fields.items()})

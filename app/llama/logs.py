@@ -1,0 +1,39 @@
+"""What llama.cpp says while it works, kept instead of printed."""
+
+import ctypes
+from collections import deque
+from typing import Any
+
+KEPT_LINES = 400
+
+
+class LogCollector:
+    """Keeps the last lines that llama.cpp and ggml log in this process; keep it alive as long as they run.
+
+    Source: llama.h llama_log_set; levels are ggml.h's (1 debug, 2 info, 3 warning, 4 error, 5 continues a line).
+    """
+
+    def __init__(self, llama: Any) -> None:
+        self._lines: deque[tuple[int, str]] = deque(maxlen=KEPT_LINES)
+        self._callback = llama.llama_log_callback(self._take)
+        llama.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    def _take(self, level: int, text: bytes, _: Any) -> None:
+        line = text.decode("utf-8", "replace")
+        if level == 5 and self._lines:
+            last_level, last = self._lines.pop()
+            self._lines.append((last_level, last + line))
+            return
+        self._lines.append((level, line))
+
+    def clear(self) -> None:
+        """Forget what was said."""
+        self._lines.clear()
+
+    def lines(self, least_level: int = 0) -> list[str]:
+        """Return the lines of at least this level, oldest first."""
+        return [line.rstrip() for level, line in self._lines if level >= least_level]
+
+    def last_error(self) -> str:
+        """Return the last errors as one sentence, "" when none was logged."""
+        return " ".join(self.lines(least_level=4)[-3:])

@@ -1,0 +1,157 @@
+"""From model, devices and wishes to a plan: search by formulas, ask the dry run, search again with what it taught."""
+
+from dataclasses import replace
+from typing import Literal
+
+from app.core.errors import AppError
+from app.devices.values import Devices
+from app.library.facts import ModelFacts
+from app.plan.budget import Budget, Budgets, budgets_of
+from app.plan.estimate import study
+from app.plan.fit import Knowledge
+from app.plan.request import check_request
+from app.plan.search import RANKS, Choice, Search
+from app.plan.speed import throughputs_of
+from app.plan.values import (
+    Breakdown,
+    Candidate,
+    DevicePlan,
+    DryRun,
+    LoadPlan,
+    PlanRequest,
+    Use,
+)
+from app.plan.words import explain
+
+MAX_DRY_RUNS = 12
+MORE_CONTEXT = 4
+WORTHWHILE = 1.25
+
+
+def make_plan(facts: ModelFacts, devices: Devices, request: PlanRequest, dry_run: DryRun | None = None) -> LoadPlan:
+    """Return the best way to load the model; verdict too_big, with reasons, when there is none.
+
+    Without `dry_run`, or when it has no answer, the figures are the formulas' (method "analytic"). Raises BadRequest
+    for wishes that contradict the model. elapsed_ms is left 0 for the caller, who has the clock.
+    """
+    check_request(request, facts)
+    budgets = budgets_of(devices, request.reserve_bytes)
+    model = study(facts, budgets)
+    search = Search(request, Knowledge(model, budgets), throughputs_of(devices, budgets))
+    search, choice, failure = _refined(search, dry_run)
+    plan = _load_plan(search, choice, devices)
+    reasons = explain(search, choice, plan, failure)
+    if choice.verdict != "too_big":
+        plan = replace(plan, alternatives=_alternatives(search, choice, devices))
+    return replace(plan, reasons=reasons)
+
+
+def _refined(search: Search, dry_run: DryRun | None) -> tuple[Search, Choice, str]:
+    """Ask for the exact bytes of the choice and choose again, until the choice is one whose bytes are known."""
+    choice = search.best()
+    if dry_run is None:
+        return search, choice, ""
+    gpus = tuple(gpu.id for gpu in search.knowledge.budgets.gpus)
+    for _ in range(MAX_DRY_RUNS):
+        if choice.candidate in search.knowledge.measured:
+            break
+        try:
+            answer = dry_run(search.model.facts, choice.candidate, gpus)
+        except AppError as error:
+            return search, choice, error.message
+        search = replace(search, knowledge=search.knowledge.learned(choice.candidate, answer))
+        choice = search.best()
+    return search, _settled(search, choice), ""
+
+
+def _settled(search: Search, choice: Choice) -> Choice:
+    """Return the choice, or when the last one was never asked for, the best whose bytes are known and fit."""
+    if choice.candidate in search.knowledge.measured:
+        return choice
+    known = [search.judge(candidate) for candidate in search.knowledge.measured if search.knowledge.fits(candidate)]
+    return max(known, key=lambda c: (RANKS[c.verdict], c.candidate.context, -c.cost_s), default=choice)
+
+
+def _load_plan(search: Search, choice: Choice, devices: Devices) -> LoadPlan:
+    candidate = choice.candidate
+    breakdown = search.knowledge.breakdown(candidate)
+    measured = candidate in search.knowledge.measured
+    method: Literal["dry_run", "analytic"] = "dry_run" if measured else "analytic"
+    budgets = search.knowledge.budgets
+    return LoadPlan(
+        n_gpu_layers=candidate.n_gpu_layers,
+        n_layers_total=search.model.n_layers_total,
+        context=candidate.context,
+        kv_type=candidate.kv_type,
+        flash_attention=True,
+        n_batch=candidate.n_ubatch,
+        n_ubatch=candidate.n_ubatch,
+        n_outputs_max=candidate.n_outputs_max,
+        n_threads=max(1, devices.cpu.physical_cores),
+        parallel=candidate.parallel,
+        tensor_split=_split(candidate, budgets),
+        tensor_overrides=candidate.tensor_overrides,
+        verdict=choice.verdict,
+        method=method,
+        elapsed_ms=0.0,
+        devices=tuple(_device_plan(gpu, breakdown.gpus.get(gpu.id, Use())) for gpu in budgets.gpus),
+        host=_device_plan(budgets.host, breakdown.host),
+        expected=choice.speed,
+    )
+
+
+def _split(candidate: Candidate, budgets: Budgets) -> tuple[int, ...]:
+    if candidate.tensor_split or not budgets.gpus:
+        return candidate.tensor_split
+    return (candidate.n_gpu_layers, *(0,) * (len(budgets.gpus) - 1))
+
+
+def _device_plan(budget: Budget, use: Use) -> DevicePlan:
+    return DevicePlan(
+        budget.id,
+        budget.total_bytes,
+        budget.free_bytes,
+        budget.reserve_bytes,
+        use.weights_bytes,
+        use.kv_bytes,
+        use.compute_bytes,
+    )
+
+
+def _alternatives(search: Search, choice: Choice, devices: Devices) -> tuple[LoadPlan, ...]:
+    """Return up to two other plans worth choosing: much more context at less speed, more speed at less context."""
+    if search.request.gpu_layers is not None:
+        return ()
+    found: list[Choice] = []
+    trained = search.trained_context
+    if choice.candidate.context < trained:
+        found.append(search.at(min(trained, choice.candidate.context * MORE_CONTEXT)))
+    least = min(search.request.min_context, trained)
+    if choice.verdict != "gpu" and choice.candidate.context > least:
+        smaller = search.at(least)
+        if choice.cost_s > WORTHWHILE * smaller.cost_s:
+            found.append(smaller)
+    return tuple(_load_plan(search, other, devices) for other in found if other.verdict != "too_big")
+
+
+def candidate_of(plan: LoadPlan) -> Candidate:
+    """Return the candidate that a plan loads."""
+    return Candidate(
+        plan.n_gpu_layers,
+        plan.context,
+        plan.kv_type,
+        plan.n_ubatch,
+        plan.parallel,
+        plan.n_outputs_max,
+        plan.tensor_split,
+        plan.tensor_overrides,
+    )
+
+
+def breakdown_of(plan: LoadPlan) -> Breakdown:
+    """Return the bytes that a plan foretells."""
+    return Breakdown(_use(plan.host), {device.id: _use(device) for device in plan.devices})
+
+
+def _use(device: DevicePlan) -> Use:
+    return Use(device.weights_bytes, device.kv_bytes, device.compute_bytes)

@@ -1,0 +1,30 @@
+"""Checks wishes against the model before anything is planned."""
+
+from app.core.errors import BadRequest
+from app.library.facts import ModelFacts
+from app.plan.values import PlanRequest
+
+LEAST_CONTEXT = 256
+MOST_PARALLEL = 256  # LLAMA_MAX_SEQ
+
+
+def check_request(request: PlanRequest, facts: ModelFacts) -> None:
+    """Raise BadRequest, with numbers, for wishes that contradict the model or themselves."""
+    total = facts.n_layers + 1
+    if request.gpu_layers is not None and not 0 <= request.gpu_layers <= total:
+        raise BadRequest(
+            f"{request.gpu_layers} layers cannot be put on a GPU: {facts.name or facts.path} has {total} "
+            f"({facts.n_layers} blocks and the output).",
+            hint=f"Ask for 0 to {total} layers, or leave --gpu-layers out.",
+        )
+    if not 1 <= request.parallel <= MOST_PARALLEL:
+        raise BadRequest(
+            f"{request.parallel} answers at a time are not possible.", hint=f"Choose 1 to {MOST_PARALLEL}."
+        )
+    for name, context in (("context", request.context), ("least context", request.min_context)):
+        if isinstance(context, int) and context < LEAST_CONTEXT:
+            raise BadRequest(
+                f"A {name} of {context} tokens is too small.", hint=f"Ask for at least {LEAST_CONTEXT} tokens."
+            )
+    if request.reserve_bytes is not None and request.reserve_bytes < 0:
+        raise BadRequest(f"A reserve of {request.reserve_bytes} bytes makes no sense.", hint="Give 0 or more.")
