@@ -60,7 +60,7 @@ class BuildFacts:
 
     def serves(self, wanted: "BuildFacts") -> bool:
         """Tell whether a wheel with these facts can be used where others are wanted."""
-        return self == wanted or (not wanted.compiler and replace(self, compiler="") == wanted)
+        return wanted in (self, replace(self, compiler=""))
 
 
 def from_json(text: str) -> BuildFacts | None:

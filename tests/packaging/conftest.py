@@ -14,6 +14,7 @@ import os, pathlib, subprocess, sys, time, zipfile
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     with open(os.environ["TINY_BUILDS"], "a") as builds:
         builds.write(os.environ["CMAKE_ARGS"] + "\\n")
+    pathlib.Path(os.environ["TINY_BUILDS"] + ".pid").write_text(str(os.getpid()))
     {action}
     name = "tiny-1.0-py3-none-any.whl"
     files = {{
@@ -54,6 +55,7 @@ def builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list
     path.touch()
     monkeypatch.setenv("TINY_BUILDS", str(path))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "pip-cache"))
     return lambda: path.read_text().splitlines()
 
 

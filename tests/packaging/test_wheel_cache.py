@@ -1,15 +1,18 @@
 """Wheels are built once by real pip, kept whole, and found again."""
 
+import functools
+import http.server
 import os
 import signal
 import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import wheel_cache
 from console import SetupError
@@ -45,12 +48,30 @@ def test_second_set_up_takes_the_kept_wheel(
     assert builds() == ["-DGGML_RPC=ON"]
 
 
+@pytest.fixture
+def package_server(tmp_path: Path) -> Iterator[str]:
+    """Serve the test's folder by HTTP: pip caches what it built from there, as it does with PyPI's archives."""
+    handler = functools.partial(QuietHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the test's output clean."""
+
+
 def test_other_flags_are_another_build_although_pip_knows_the_package(
-    tmp_path: Path, facts: BuildFacts, tiny_source: TinySource, builds: Builds
+    tmp_path: Path, facts: BuildFacts, tiny_source: TinySource, builds: Builds, package_server: str
 ) -> None:
+    source = f"tiny @ {package_server}/{Path(tiny_source()).name}"
     vulkan = replace(facts, backend="vulkan", cmake_flags=("-DGGML_RPC=ON", "-DGGML_VULKAN=ON"))
-    first = wheel_cache.build(tmp_path, facts, PYTHON, tiny_source())
-    second = wheel_cache.build(tmp_path, vulkan, PYTHON, tiny_source())
+    first = wheel_cache.build(tmp_path, facts, PYTHON, source)
+    second = wheel_cache.build(tmp_path, vulkan, PYTHON, source)
     assert first != second
     assert b"GGML_VULKAN" in zipfile.ZipFile(second).read("tiny.py")
     assert builds() == ["-DGGML_RPC=ON", "-DGGML_RPC=ON -DGGML_VULKAN=ON"]
@@ -121,13 +142,15 @@ def test_stopped_build_leaves_no_half_wheel(
     assert child.stdin is not None
     with child.stdin as pipe:
         pipe.write(wheel_key.to_json(facts))
-    wait_until(lambda: len(builds()) == 1, 30, "start of the build")
+    builder_pid = tmp_path / "builds.pid"
+    wait_until(lambda: builder_pid.exists() and builder_pid.read_text() != "", 30, "start of the build")
     child.send_signal(ending)
     child.wait(20)
     assert child.returncode != 0
     assert wheel_cache.find([folder], facts) is None
     if ending != signal.SIGKILL:
         assert not list(folder.glob("*.building"))
+        wait_until(lambda: not psutil.pid_exists(int(builder_pid.read_text())), 10, "end of the compiler")
     assert wheel_cache.build(folder, facts, PYTHON, tiny_source()).is_file()
     assert not list(folder.glob("*.building"))
 
