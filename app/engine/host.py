@@ -1,0 +1,240 @@
+"""The front's side of the worker: starts it, passes requests, and starts it again when it dies."""
+
+import asyncio
+import itertools
+import json
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen, TimeoutExpired
+from typing import Any
+
+from app.core.errors import AppError, Cancelled, EngineFailed, from_event
+from app.jobs.commands import module_command
+from app.jobs.process import close_stdin, describe_exit, log_tail, read_events, send_line, start_process
+
+Event = dict[str, Any]
+OnEvent = Callable[[Mapping[str, Any]], None]
+
+CRASHES_MAX = 3
+CRASH_WINDOW_S = 300.0
+END_S = 1.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """What is served: the file, the name clients use, and the plan's document (the contract's fields)."""
+
+    path: Path
+    model_id: str
+    plan: Mapping[str, Any]
+
+    @property
+    def parallel(self) -> int:
+        """How many answers are written at the same time."""
+        return int(self.plan["parallel"])
+
+
+class Host:
+    """Owns the worker. All methods run on the event loop; only the reader and watcher threads do not."""
+
+    def __init__(self, served: Served, log: Path, on_event: OnEvent) -> None:
+        self.served = served
+        self.state = "loading"
+        self.load_part = 0.0
+        self.model: Mapping[str, Any] = {}
+        self.failure: AppError | None = None
+        self.ended = asyncio.Event()
+        self._log = log
+        self._on_event = on_event
+        self._loop = asyncio.get_running_loop()
+        self._ids = itertools.count(1)
+        self._open: dict[int, asyncio.Queue[Event]] = {}
+        self._ready = asyncio.Event()
+        self._crashes: deque[float] = deque(maxlen=CRASHES_MAX)
+        self._said_failed: Event | None = None
+        self._log_start_bytes = 0
+        self._process: Popen[str] | None = None
+        self._outbox: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._stopping = False
+
+    @property
+    def engine_pid(self) -> int:
+        """The worker's process id."""
+        return self._process.pid if self._process else 0
+
+    def start(self) -> None:
+        """Start the worker; it loads in the background."""
+        self._log_start_bytes = self._log.stat().st_size if self._log.exists() else 0
+        process = start_process(module_command("app.engine.worker"), self._log)
+        self._process = process
+        plan = {key: value for key, value in self.served.plan.items() if key != "alternatives"}
+        self._outbox = queue.SimpleQueue()
+        threading.Thread(target=_write, args=(process, self._outbox), name="worker's commands", daemon=True).start()
+        self._tell({"op": "load", "path": str(self.served.path), "plan": plan})
+        reader = threading.Thread(target=self._read, args=(process,), name="worker's events", daemon=True)
+        reader.start()
+        threading.Thread(target=self._watch, args=(process, reader), name="worker's end", daemon=True).start()
+
+    def stop(self) -> None:
+        """End the worker and every open request."""
+        self._stopping = True
+        self.state = "stopped"
+        self._fail_open(EngineFailed("Pronk's engine is being stopped."))
+        process = self._process
+        if process is None:
+            return
+        self.failure = self.failure or EngineFailed("Pronk's engine is being stopped.")
+        self._ready.set()
+        self._outbox.put(None)
+        try:
+            process.wait(END_S)
+        except TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    async def ready(self) -> None:
+        """Wait until the model is loaded; raises the error that keeps it from loading."""
+        await self._ready.wait()
+        if self.failure is not None:
+            raise self.failure
+
+    async def generate(self, fields: Mapping[str, Any]) -> AsyncGenerator[list[Event], None]:
+        """Yield the worker's events of one answer until "end", those that wait together; leaving early cancels it.
+
+        Raises the AppError that ended it instead.
+        """
+        await self.ready()
+        request_id, events = self._send({"op": "generate", **fields})
+        ended = False
+        try:
+            while not ended:
+                some = [await events.get()]
+                while not events.empty():
+                    some.append(events.get_nowait())
+                ended = some[-1]["event"] in ("end", "error")
+                error = _error_of(some.pop()) if some[-1]["event"] == "error" else None
+                yield some
+                if error is not None:
+                    raise error
+        finally:
+            self._open.pop(request_id, None)
+            if not ended:
+                self._tell({"op": "cancel", "id": request_id})
+
+    async def tokenize(self, text: str, add_special: bool = False) -> list[int]:
+        """Return the model's tokens of `text`."""
+        await self.ready()
+        request_id, events = self._send({"op": "tokenize", "text": text, "add_special": add_special})
+        try:
+            event = await events.get()
+        finally:
+            self._open.pop(request_id, None)
+        if event["event"] == "error":
+            raise _error_of(event)
+        tokens: list[int] = event["tokens"]
+        return tokens
+
+    def _send(self, command: Event) -> tuple[int, "asyncio.Queue[Event]"]:
+        request_id = next(self._ids)
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        self._open[request_id] = events
+        self._tell({**command, "id": request_id})
+        return request_id, events
+
+    def _tell(self, command: Event) -> None:
+        self._outbox.put(json.dumps(command))
+
+    def _read(self, process: "Popen[str]") -> None:
+        for event in read_events(process):
+            try:
+                self._loop.call_soon_threadsafe(self._take, process, event)
+            except RuntimeError:  # the loop is closed: the front is ending
+                return
+
+    def _watch(self, process: "Popen[str]", reader: threading.Thread) -> None:
+        returncode = process.wait()
+        reader.join(END_S)
+        try:
+            self._loop.call_soon_threadsafe(self._died, process, returncode)
+        except RuntimeError:  # the loop is closed: the front is ending
+            return
+
+    def _take(self, process: "Popen[str]", event: Event) -> None:
+        if process is not self._process:
+            return
+        answer = self._open.get(event.get("id", 0))
+        if answer is not None:
+            answer.put_nowait(event)
+        elif event["event"] == "progress":
+            self.load_part = event["done_bytes"] / max(1, event["total_bytes"])
+            self._on_event(event)
+        elif event["event"] == "loaded":
+            self._loaded(event)
+        elif event["event"] == "failed":
+            self._said_failed = event
+
+    def _loaded(self, event: Event) -> None:
+        self.model = event["model"]
+        again = self.state == "restarting"
+        self.state, self.load_part = "ready", 1.0
+        self._ready.set()
+        self._on_event({"event": "loaded", "load_s": event["load_s"]})
+        if again:
+            self._on_event({"event": "restarted", "engine_pid": self.engine_pid, "plan": self.served.plan})
+
+    def _died(self, process: "Popen[str]", returncode: int) -> None:
+        if self._stopping or process is not self._process:
+            return
+        self._outbox.put(None)
+        if self._said_failed is not None:
+            self._give_up(_error_of(self._said_failed))
+            return
+        reason = f"The engine's process ended unexpectedly ({describe_exit(returncode)})."
+        tail = log_tail(self._log, self._log_start_bytes)
+        self._fail_open(EngineFailed(reason, hint="Pronk starts it again; ask once more.", detail=tail))
+        now_s = time.monotonic()
+        self._crashes.append(now_s)
+        self._on_event({"event": "engine_died", "reason": reason})
+        if len(self._crashes) == CRASHES_MAX and now_s - self._crashes[0] < CRASH_WINDOW_S:
+            self._give_up(_too_many_crashes(reason, self._log, tail))
+            return
+        self.state, self.load_part = "restarting", 0.0
+        self._ready.clear()
+        self.start()
+
+    def _give_up(self, error: AppError) -> None:
+        self.state, self.failure = "failed", error
+        self._fail_open(error)
+        self._ready.set()
+        self.ended.set()
+
+    def _fail_open(self, error: AppError) -> None:
+        for answer in self._open.values():
+            answer.put_nowait({"event": "error", **error.as_event()})
+
+
+def _write(process: "Popen[str]", outbox: "queue.SimpleQueue[str | None]") -> None:
+    """Pass commands on; on a thread of its own, as a worker that is stuck would block the writer. None closes."""
+    while (line := outbox.get()) is not None:
+        # A worker that is gone does not read; its death ends all open requests.
+        send_line(process, line)
+    close_stdin(process)
+
+
+def _too_many_crashes(reason: str, log: Path, tail: str) -> EngineFailed:
+    return EngineFailed(
+        f"The engine crashed {CRASHES_MAX} times within five minutes. The last time: {reason}",
+        hint="Choose a smaller context (--context 4096), fewer layers on the GPU (--gpu-layers), or another model. "
+        f"What it said last stands in {log}.",
+        detail=tail,
+    )
+
+
+def _error_of(event: Event) -> AppError:
+    error = from_event(str(event["kind"]), str(event["message"]), str(event.get("hint") or ""))
+    return EngineFailed("The request was cancelled.") if isinstance(error, Cancelled) else error

@@ -1,0 +1,151 @@
+"""The child that holds the model: requests in on stdin, tokens out on stdout, one JSON object a line.
+
+In:  {"op":"load","path","plan"} first; then {"op":"generate","id","prompt",…}, {"op":"cancel","id"},
+     {"op":"tokenize","id","text"}. Out: progress, loaded or failed; then start, prompt, text, end, error, tokens with
+the request's id. The end of stdin means that the front is gone: the process ends at once, also inside native code.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import AppError, Cancelled, EngineFailed
+from app.engine.scheduler import PROGRESS_EVERY_S, Request, Scheduler
+from app.jobs.child import Emitter, claim_stdout, exit_now
+from app.llama.session import Session, SessionOptions, load_session
+from app.llama.session_sampler import Sampling
+
+Command = dict[str, Any]
+
+
+class Inbox:
+    """Commands from the front; a thread of its own reads them so that a cancel can interrupt a decode."""
+
+    def __init__(self) -> None:
+        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._session: Session | None = None
+        self._scheduler: Scheduler | None = None
+        threading.Thread(target=self._read, name="commands", daemon=True).start()
+
+    def attach(self, session: Session, scheduler: Scheduler) -> None:
+        """Let cancels abort what the session decodes."""
+        self._session, self._scheduler = session, scheduler
+
+    def next(self, wait: bool) -> Command | None:
+        """Return the next command; None when there is none and `wait` is false."""
+        try:
+            return self._commands.get(block=wait)
+        except queue.Empty:
+            return None
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            command = json.loads(line)
+            self._commands.put(command)
+            if command["op"] == "cancel":
+                self._interrupt(command["id"])
+        exit_now()
+
+    def _interrupt(self, request_id: int) -> None:
+        if self._session is not None and self._scheduler is not None and self._scheduler.reads(request_id):
+            self._session.abort()
+
+
+def main() -> int:
+    """Load what the first line names, then serve until stdin ends."""
+    emitter = claim_stdout()
+    inbox = Inbox()
+    first = inbox.next(wait=True)
+    assert first is not None
+    try:
+        session = _load(first, emitter)
+    except (AppError, Cancelled) as error:
+        emitter.failed(error)
+        return 1
+    scheduler = Scheduler(session, emitter.emit)
+    inbox.attach(session, scheduler)
+    while True:
+        _obey(inbox, scheduler, session, emitter)
+        scheduler.step()
+
+
+def _obey(inbox: Inbox, scheduler: Scheduler, session: Session, emitter: Emitter) -> None:
+    """Take all commands that are there; wait for one when nothing is under way."""
+    command = inbox.next(wait=not scheduler.busy)
+    while command is not None:
+        if command["op"] == "generate":
+            scheduler.submit(_request(command))
+        elif command["op"] == "cancel":
+            scheduler.cancel(command["id"])
+        elif command["op"] == "tokenize":
+            tokens = session.vocabulary.tokenize(command["text"], add_special=command.get("add_special", False))
+            emitter.emit({"event": "tokens", "id": command["id"], "tokens": tokens})
+        command = inbox.next(wait=False)
+
+
+def _request(command: Command) -> Request:
+    return Request(
+        id=command["id"],
+        prompt=command["prompt"],
+        sampling=Sampling(**command.get("sampling", {})),
+        max_tokens=command.get("max_tokens"),
+        stops=tuple(command.get("stops", ())),
+    )
+
+
+def _load(command: Command, emitter: Emitter) -> Session:
+    path = Path(command["path"])
+    total_bytes = path.stat().st_size if path.exists() else 0
+    shown_s = 0.0
+
+    def on_progress(part: float) -> bool:
+        nonlocal shown_s
+        if part >= 1 or time.perf_counter() - shown_s >= PROGRESS_EVERY_S:
+            shown_s = time.perf_counter()
+            emitter.progress("load", int(part * total_bytes), total_bytes)
+        return True
+
+    started_s = time.perf_counter()
+    try:
+        session = load_session(path, _options(command["plan"]), on_progress)
+    except OSError as error:
+        raise EngineFailed(f"Loading {path.name} failed: {error}") from error
+    emitter.emit({"event": "loaded", "load_s": round(time.perf_counter() - started_s, 4), "model": _about(session)})
+    return session
+
+
+def _about(session: Session) -> dict[str, Any]:
+    return {
+        "n_ctx": session.n_ctx,
+        "n_ctx_train": session.n_ctx_train,
+        "parallel": session.parallel,
+        "chat_template": session.chat_template(),
+        "bos": session.vocabulary.bos,
+        "eos": session.vocabulary.eos,
+    }
+
+
+def _options(plan: dict[str, Any]) -> SessionOptions:
+    return SessionOptions(
+        n_gpu_layers=plan["n_gpu_layers"],
+        context=plan["context"],
+        kv_type=plan["kv_type"],
+        n_ubatch=plan["n_ubatch"],
+        n_outputs_max=plan["n_outputs_max"],
+        n_threads=plan["n_threads"],
+        parallel=plan["parallel"],
+        tensor_split=tuple(map(float, plan["tensor_split"])),
+        tensor_overrides=tuple((override["pattern"], override["device"]) for override in plan["tensor_overrides"]),
+    )
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    # Native threads may still run: leave without waiting for them.
+    os._exit(code)
