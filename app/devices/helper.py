@@ -7,10 +7,12 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from app.core.errors import EngineFailed
 from app.devices.bandwidth import measure_bandwidth
+from app.devices.candidates import by_device, placement_of, size_of
 from app.devices.probe import probe
 from app.jobs.child import claim_stdout, serve_requests
 
@@ -20,34 +22,45 @@ class Requests:
 
     def __init__(self, rpc: Sequence[str]) -> None:
         self._rpc = tuple(rpc)
-        self._dry_runs: Any = None
-        self._connected = False
+        self._llama: Any = None
+        self._dry_run: Any = None
 
     def probe(self, _: dict[str, Any]) -> dict[str, Any]:
         """Answer with the engine, its GPUs and notes."""
-        note = ""
         try:
-            self._connect()
+            self._engine()
         except EngineFailed as error:
-            note = error.message
-        answer = probe()
-        if note and note not in answer["notes"]:
-            answer["notes"].append(note)
-        return answer
+            answer = probe()
+            notes = answer["notes"]
+            return {**answer, "notes": notes if error.message in notes else [error.message, *notes]}
+        return probe()
 
     def bandwidth(self, request: dict[str, Any]) -> dict[str, Any]:
         """Measure main memory's bandwidth with `n_threads`."""
         return {"bandwidth_bytes_per_s": measure_bandwidth(int(request["n_threads"]))}
 
-    def _connect(self) -> None:
-        if self._connected:
-            return
-        from app.llama.devices import start_engine_library
-        from app.llama.rpc import add_servers
+    def dry_run(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer {host, gpus: {id: …}} with the bytes of `candidate` of the file `model` on the devices `gpus`."""
+        from app.llama.dry_run import DryRun
+        from app.llama.skeleton import skeleton_of
 
-        start_engine_library()
-        add_servers(self._rpc)
-        self._connected = True
+        skeleton = skeleton_of(Path(request["model"]), Path(request["skeletons"]))
+        llama = self._engine()
+        if self._dry_run is None:
+            self._dry_run = DryRun(llama)
+        candidate = request["candidate"]
+        uses = self._dry_run.ask(skeleton, placement_of(candidate, request["gpus"]), size_of(candidate))
+        return by_device(uses, request["gpus"])
+
+    def _engine(self) -> Any:
+        if self._llama is None:
+            from app.llama.devices import start_engine_library
+            from app.llama.rpc import add_servers
+
+            llama = start_engine_library()
+            add_servers(self._rpc)
+            self._llama = llama
+        return self._llama
 
 
 def main(argv: Sequence[str]) -> None:
@@ -58,7 +71,7 @@ def main(argv: Sequence[str]) -> None:
     os.environ["GGML_NO_BACKTRACE"] = "1"
     requests = Requests(arguments.rpc)
     serve_requests(
-        {"probe": requests.probe, "bandwidth": requests.bandwidth},
+        {"probe": requests.probe, "bandwidth": requests.bandwidth, "dry_run": requests.dry_run},
         claim_stdout(),
     )
 

@@ -1,0 +1,74 @@
+"""llama.cpp asked what a candidate would take, without allocating it.
+
+A model is "loaded" from its skeleton with no_alloc, a context is laid out, its memory is read. Must run in a child: an
+odd model can abort the process.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import EngineFailed, UnsupportedModel
+from app.llama.logs import LogCollector
+from app.llama.memory import BufferUse, MemoryReader, check_against_log
+from app.llama.parameters import LOAD_MODE_NONE, ContextSize, Placement, context_parameters, model_parameters
+
+
+@dataclass
+class _Loaded:
+    """The model that is loaded now."""
+
+    path: Path
+    placement: Placement
+    model: Any
+
+
+class DryRun:
+    """Answers candidates one after the other; a model stays loaded while only its context changes."""
+
+    def __init__(self, llama: Any) -> None:
+        self._llama = llama
+        self._memory = MemoryReader(llama)
+        self._log = LogCollector(llama)
+        self._loaded: _Loaded | None = None
+
+    def ask(self, skeleton: Path, placement: Placement, size: ContextSize) -> tuple[BufferUse, ...]:
+        """Return the bytes by buffer type; raises UnsupportedModel with llama.cpp's words when it refuses."""
+        self._log.clear()
+        model = self._model(skeleton, placement)
+        context = self._llama.llama_init_from_model(model, context_parameters(self._llama, size))
+        if not context:
+            raise EngineFailed(
+                f"llama.cpp cannot make a context of {size.context:,} tokens: {self._log.last_error() or 'no reason given'}",
+                hint="Choose another context or KV type.",
+            )
+        try:
+            uses = self._memory.read(context)
+        finally:
+            self._llama.llama_free(context)
+        check_against_log(uses, self._log.lines())
+        return uses
+
+    def close(self) -> None:
+        """Free the model."""
+        if self._loaded is not None:
+            self._llama.llama_model_free(self._loaded.model)
+            self._loaded = None
+
+    def _model(self, skeleton: Path, placement: Placement) -> Any:
+        loaded = self._loaded
+        if loaded is not None and loaded.path == skeleton and loaded.placement == placement:
+            return loaded.model
+        self.close()
+        parameters = model_parameters(self._llama, placement)
+        parameters.struct.no_alloc = True
+        # AUTO and MMAP abort the process together with no_alloc (GGML_ASSERT in llama-model.cpp).
+        parameters.struct.load_mode = LOAD_MODE_NONE
+        model = self._llama.llama_model_load_from_file(str(skeleton).encode(), parameters.struct)
+        if not model:
+            raise UnsupportedModel(
+                f"llama.cpp cannot load this model: {self._log.last_error() or 'no reason given'}",
+                hint="A newer engine may know it; or the file is damaged.",
+            )
+        self._loaded = _Loaded(skeleton, placement, model)
+        return model

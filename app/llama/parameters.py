@@ -1,0 +1,98 @@
+"""A candidate as llama.cpp's parameter structs: what the dry run asks about is what is loaded."""
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.errors import EngineFailed
+from app.llama.devices import device_pointer
+from app.llama.ggml import ggml
+
+GGML_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}
+FLASH_ATTENTION_AUTO = -1
+LOAD_MODE_NONE = 0
+
+
+@dataclass(frozen=True)
+class ModelParameters:
+    """llama_model_params, with everything that its pointers point to kept alive."""
+
+    struct: Any
+    _alive: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a model's tensors go: the part of a candidate that a loaded model depends on.
+
+    gpus: ids of the devices used, in the plan's order. overrides: (pattern, device) pairs.
+    """
+
+    n_gpu_layers: int
+    gpus: tuple[str, ...] = ()
+    tensor_split: tuple[int, ...] = ()
+    overrides: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class ContextSize:
+    """The rest of a candidate: what a context depends on."""
+
+    context: int
+    kv_type: str
+    n_ubatch: int
+    parallel: int
+    n_outputs_max: int
+
+
+def model_parameters(llama: Any, placement: Placement) -> ModelParameters:
+    """Return the struct that loads a model with this placement; raises EngineFailed when a device is gone."""
+    params = llama.llama_model_default_params()
+    alive: list[Any] = []
+    params.n_gpu_layers = placement.n_gpu_layers
+    devices = (ctypes.c_void_p * (len(placement.gpus) + 1))(*(_pointer(gpu) for gpu in placement.gpus), None)
+    alive.append(devices)
+    params.devices = ctypes.cast(devices, ctypes.c_void_p)
+    if placement.tensor_split:
+        room = max(int(llama.llama_max_devices()), len(placement.tensor_split))
+        split = (ctypes.c_float * room)(*placement.tensor_split)
+        alive.append(split)
+        params.tensor_split = split
+    if placement.overrides:
+        rows = _override_rows(llama, placement.overrides)
+        alive.append(rows)
+        params.tensor_buft_overrides = ctypes.cast(rows, ctypes.c_void_p)
+    return ModelParameters(params, tuple(alive))
+
+
+def context_parameters(llama: Any, size: ContextSize, n_threads: int = 1) -> Any:
+    """Return the struct of a context: flash attention automatic, no full-size sliding window, one pool of cells."""
+    params = llama.llama_context_default_params()
+    params.n_ctx = size.context
+    params.n_batch = params.n_ubatch = size.n_ubatch
+    params.n_seq_max = size.parallel
+    params.n_outputs_max = max(size.n_outputs_max, size.parallel)
+    params.n_threads = params.n_threads_batch = n_threads
+    params.flash_attn_type = FLASH_ATTENTION_AUTO
+    params.type_k = params.type_v = GGML_TYPES[size.kv_type]
+    params.swa_full = False
+    params.kv_unified = True
+    params.offload_kqv = True
+    params.no_perf = True
+    return params
+
+
+def _pointer(device_id: str) -> int:
+    pointer = device_pointer(device_id)
+    if pointer is None:
+        raise EngineFailed(f"The device {device_id} is gone.", hint="Look with: pronk devices")
+    return pointer
+
+
+def _override_rows(llama: Any, overrides: Sequence[tuple[str, str]]) -> Any:
+    rows = (llama.llama_model_tensor_buft_override * (len(overrides) + 1))()
+    for row, (pattern, device) in zip(rows, overrides, strict=False):
+        row.pattern = pattern.encode()
+        row.buft = ggml("ggml_backend_dev_buffer_type")(_pointer(device))
+    return rows
