@@ -27,11 +27,12 @@ END_S = 1.0
 
 @dataclass(frozen=True)
 class Served:
-    """What is served: the file, the name clients use, and the plan's document (the contract's fields)."""
+    """What is served: the file, the name clients use, the plan's document (the contract's fields), RPC servers."""
 
     path: Path
     model_id: str
     plan: Mapping[str, Any]
+    rpc: tuple[str, ...] = ()
 
     @property
     def parallel(self) -> int:
@@ -75,7 +76,7 @@ class Host:
         plan = {key: value for key, value in self.served.plan.items() if key != "alternatives"}
         self._outbox = queue.SimpleQueue()
         threading.Thread(target=_write, args=(process, self._outbox), name="worker's commands", daemon=True).start()
-        self._tell({"op": "load", "path": str(self.served.path), "plan": plan})
+        self._tell({"op": "load", "path": str(self.served.path), "plan": plan, "rpc": self.served.rpc})
         reader = threading.Thread(target=self._read, args=(process,), name="worker's events", daemon=True)
         reader.start()
         threading.Thread(target=self._watch, args=(process, reader), name="worker's end", daemon=True).start()

@@ -1,6 +1,6 @@
 """The child that holds the model: requests in on stdin, tokens out on stdout, one JSON object a line.
 
-In:  {"op":"load","path","plan"} first; then {"op":"generate","id","prompt",…}, {"op":"cancel","id"},
+In:  {"op":"load","path","plan","rpc"} first; then {"op":"generate","id","prompt",…}, {"op":"cancel","id"},
      {"op":"tokenize","id","text"}. Out: progress, loaded or failed; then start, prompt, text, end, error, tokens with
 the request's id. The end of stdin means that the front is gone: the process ends at once, also inside native code.
 """
@@ -17,6 +17,8 @@ from typing import Any
 from app.core.errors import AppError, Cancelled, EngineFailed
 from app.engine.scheduler import PROGRESS_EVERY_S, Request, Scheduler
 from app.jobs.child import Emitter, claim_stdout, exit_now
+from app.llama.devices import start_engine_library
+from app.llama.rpc import add_servers
 from app.llama.session import Session, SessionOptions, load_session
 from app.llama.session_sampler import Sampling
 
@@ -111,6 +113,9 @@ def _load(command: Command, emitter: Emitter) -> Session:
         return True
 
     started_s = time.perf_counter()
+    if servers := command.get("rpc"):
+        start_engine_library()
+        add_servers(servers)
     try:
         session = load_session(path, _options(command["plan"]), on_progress)
     except OSError as error:

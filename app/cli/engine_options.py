@@ -1,0 +1,29 @@
+"""The options of planning as words again, for the engine that a command starts as a child."""
+
+import argparse
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def plan_words(arguments: argparse.Namespace) -> Iterator[tuple[str, ...]]:
+    """Yield the words that give a child the same plan options; --plan - goes through a file that lasts as long."""
+    words = [word for name in ("context", "min_context", "reserve", "gpu_layers") for word in _given(arguments, name)]
+    words += ["--kv-type", arguments.kv_type, "--parallel", str(arguments.parallel)]
+    words += [word for endpoint in arguments.rpc for word in ("--rpc", endpoint)]
+    words += ["--force"] if arguments.force else []
+    if arguments.plan != "-":
+        yield (*words, *_given(arguments, "plan"))
+        return
+    with tempfile.TemporaryDirectory(prefix="pronk-plan-") as folder:
+        file = Path(folder) / "plan.json"
+        file.write_text(sys.stdin.read(), encoding="utf-8")
+        yield (*words, "--plan", str(file))
+
+
+def _given(arguments: argparse.Namespace, name: str) -> tuple[str, ...]:
+    value = getattr(arguments, name)
+    return () if value is None else (f"--{name.replace('_', '-')}", str(value))
