@@ -44,8 +44,9 @@ def start_engine_library() -> Any:
 def engine_info() -> EngineInfo:
     """Return what this build is; the library must be started."""
     names = [text(ggml("ggml_backend_reg_name")(ggml("ggml_backend_reg_get")(i))) for i in range(_count("reg"))]
-    system = load_llama().llama_print_system_info()
-    return EngineInfo(engine_version(), tuple(dict.fromkeys(map(backend_name, names))), text(system))
+    # A lending computer registers as a backend of its own, "RPC[host:port]".
+    backends = dict.fromkeys(backend_name(name.partition("[")[0]) for name in names)
+    return EngineInfo(engine_version(), tuple(backends), text(load_llama().llama_print_system_info()))
 
 
 def engine_devices() -> tuple[EngineDevice, ...]:
@@ -76,7 +77,7 @@ def _device(pointer: int) -> EngineDevice:
     return EngineDevice(
         id=text(props.name),
         name=text(props.description).strip(),
-        backend=backend_name(text(ggml("ggml_backend_reg_name")(registry))),
+        backend=backend_name(text(ggml("ggml_backend_reg_name")(registry)).partition("[")[0]),
         type=int(props.type),
         total_bytes=int(props.memory_total),
         free_bytes=int(props.memory_free),

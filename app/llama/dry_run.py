@@ -38,8 +38,9 @@ class DryRun:
         model = self._model(skeleton, placement)
         context = self._llama.llama_init_from_model(model, context_parameters(self._llama, size))
         if not context:
+            reason = self._log.last_error() or "no reason given"
             raise EngineFailed(
-                f"llama.cpp cannot make a context of {size.context:,} tokens: {self._log.last_error() or 'no reason given'}",
+                f"llama.cpp cannot make a context of {size.context:,} tokens: {reason}",
                 hint="Choose another context or KV type.",
             )
         try:

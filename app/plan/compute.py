@@ -5,7 +5,8 @@ in the context, so this bound is on the safe side and never shown as exact.
 """
 
 from app.library.facts import ModelFacts
-from app.plan.kv import LayerCache, cells_of
+from app.plan.kv import cells_of
+from app.plan.model import Model
 from app.plan.values import Candidate
 
 MARGIN_BYTES = 24 * 2**20
@@ -13,30 +14,33 @@ F32 = 4
 F16 = 2
 
 
-def device_compute_bytes(
-    facts: ModelFacts, caches: tuple[LayerCache, ...], candidate: Candidate, moved_bytes: int, has_output: bool
-) -> int:
+def device_compute_bytes(model: Model, candidate: Candidate, copied_bytes: int, has_output: bool) -> int:
     """Bound the compute buffer of a device that runs layers.
 
-    moved_bytes: the largest tensor that stays in main memory but is copied here for long prompts (op_offload).
+    copied_bytes: the largest tensor that stays in main memory but is copied here for long prompts (op_offload).
     """
     tokens = candidate.n_ubatch
-    logits = facts.n_vocab * min(tokens, max(1, candidate.n_outputs_max)) * F32 if has_output else 0
-    return MARGIN_BYTES + tokens * _wide(facts) * F32 + _attention(caches, candidate) + logits + moved_bytes
+    outputs = min(tokens, max(1, candidate.n_outputs_max)) if has_output else 0
+    logits = model.facts.n_vocab * outputs * F32
+    return MARGIN_BYTES + tokens * _width(model) * F32 + _attention(model, candidate) + logits + copied_bytes
 
 
-def host_compute_bytes(
-    facts: ModelFacts, caches: tuple[LayerCache, ...], candidate: Candidate, runs_layers: bool
-) -> int:
+def host_compute_bytes(model: Model, candidate: Candidate, runs_layers: bool) -> int:
     """Bound the host's compute buffer: everything when it runs layers, else inputs, masks and outputs."""
     if runs_layers:
-        return device_compute_bytes(facts, caches, candidate, 0, has_output=True)
-    tokens = candidate.n_ubatch
-    embd = int(facts.hyperparameter("embedding_length", 0))
-    return MARGIN_BYTES + tokens * embd * 2 * F32 + _attention(caches, candidate)
+        return device_compute_bytes(model, candidate, 0, has_output=True)
+    embd = int(model.facts.hyperparameter("embedding_length", 0))
+    return MARGIN_BYTES + candidate.n_ubatch * embd * 2 * F32 + _attention(model, candidate)
 
 
-def _wide(facts: ModelFacts) -> int:
+def _width(model: Model) -> int:
+    if "width" not in model.memo:
+        model.memo["width"] = _widest(model.facts)
+    width: int = model.memo["width"]
+    return width
+
+
+def _widest(facts: ModelFacts) -> int:
     """Return how many numbers a token has alive at the widest place of a layer."""
 
     def number(key: str) -> int:
@@ -52,12 +56,10 @@ def _wide(facts: ModelFacts) -> int:
     return 4 * embd + max(ffn, heads * head * 4, recurrent)
 
 
-def _attention(caches: tuple[LayerCache, ...], candidate: Candidate) -> int:
+def _attention(model: Model, candidate: Candidate) -> int:
     """Return masks (one for each width of cache) and, with a quantized cache, one layer's K and V as f16."""
-    widths = {cells_of(cache, candidate) for cache in caches if cache.k_width}
-    mask = sum(pad_cells * candidate.n_ubatch * (F16 + F32) for pad_cells in widths)
+    keeping = [(cells_of(cache, candidate), cache) for cache in model.distinct_caches if cache.k_width]
+    mask = sum({cells for cells, _ in keeping}) * candidate.n_ubatch * (F16 + F32)
     if candidate.kv_type == "f16":
         return mask
-    return mask + max(
-        (cells_of(cache, candidate) * (cache.k_width + cache.v_width) * F16 for cache in caches), default=0
-    )
+    return mask + max((cells * (cache.k_width + cache.v_width) * F16 for cells, cache in keeping), default=0)

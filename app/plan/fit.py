@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.plan.budget import Budgets
-from app.plan.estimate import Model, estimate
+from app.plan.estimate import estimate
+from app.plan.model import Model
 from app.plan.values import Breakdown, Candidate, Use
 
 NO_CHANGE = (0, 0, 0)

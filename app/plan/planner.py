@@ -7,8 +7,8 @@ from app.core.errors import AppError
 from app.devices.values import Devices
 from app.library.facts import ModelFacts
 from app.plan.budget import Budget, Budgets, budgets_of
-from app.plan.estimate import study
 from app.plan.fit import Knowledge
+from app.plan.model import study
 from app.plan.request import check_request
 from app.plan.search import RANKS, Choice, Search
 from app.plan.speed import throughputs_of

@@ -7,9 +7,9 @@ that fit the least predicted time wins; f16 KV is kept where another type wins n
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from app.plan.estimate import Model
 from app.plan.fit import Knowledge, shortages
 from app.plan.kv import CONTEXT_STEP
+from app.plan.model import Model
 from app.plan.speed import Throughputs, expected_speed, task_seconds
 from app.plan.values import Candidate, ExpectedSpeed, KvType, PlanRequest, TensorOverride, Verdict
 from app.plan.weights import expert_pattern, pad
@@ -55,11 +55,13 @@ class Search:
         trained = self.trained_context
         least = min(self.request.min_context, trained)
         goal = self.at(least)
+        if goal.verdict == "too_big":
+            return goal
         if self.request.context == "max":
             return self._largest(goal, least, trained)
         for context in sorted({trained, *(c for c in CONTEXTS if least < c < trained)}, reverse=True):
-            choice = self.at(context)
-            if RANKS[choice.verdict] >= RANKS[goal.verdict] and choice.verdict != "too_big":
+            choice = self.at(context, goal.verdict)
+            if RANKS[choice.verdict] >= RANKS[goal.verdict]:
                 return choice
         return goal
 
@@ -70,74 +72,64 @@ class Search:
 
     def _largest(self, goal: Choice, least: int, trained: int) -> Choice:
         """Bisect for the largest context, in steps of 256, that keeps the verdict of the least one."""
-        if goal.verdict == "too_big":
-            return goal
-        low, high, best = pad(least, CONTEXT_STEP) // CONTEXT_STEP, pad(trained, CONTEXT_STEP) // CONTEXT_STEP, goal
-        while low < high:
-            middle = (low + high + 1) // 2
-            choice = self.at(middle * CONTEXT_STEP)
-            if RANKS[choice.verdict] >= RANKS[goal.verdict]:
-                low, best = middle, choice
-            else:
-                high = middle - 1
-        return best
+        kept = {least: goal}
 
-    def at(self, context: int) -> Choice:
-        """Return the best candidate at this context."""
-        best: Choice | None = None
-        smallest: Choice | None = None
-        for choice in self._rungs(pad(context, CONTEXT_STEP)):
-            if not self.knowledge.fits(choice.candidate):
-                smallest = self._smaller(smallest, choice)
-                continue
-            if best is None or (RANKS[choice.verdict], -choice.cost_s) > (RANKS[best.verdict], -best.cost_s):
-                best = choice
-            if choice.verdict == "gpu" and best is choice:
-                # The rungs below only trade quality or speed for room that is not needed.
-                return best
-        if best is not None:
-            return best
-        assert smallest is not None
-        return replace(smallest, verdict="too_big")
+        def holds(blocks: int) -> bool:
+            context = blocks * CONTEXT_STEP
+            kept[context] = self.at(context, goal.verdict)
+            return RANKS[kept[context].verdict] >= RANKS[goal.verdict]
 
-    def _smaller(self, known: Choice | None, other: Choice) -> Choice:
-        if known is None:
-            return other
-        return min(known, other, key=lambda choice: self._missing(choice.candidate))
+        first = pad(least, CONTEXT_STEP) // CONTEXT_STEP
+        found = largest(holds, first, pad(trained, CONTEXT_STEP) // CONTEXT_STEP)
+        return goal if found is None else kept[found * CONTEXT_STEP]
+
+    def at(self, context: int, least_verdict: Verdict = "cpu") -> Choice:
+        """Return the best candidate at this context; candidates of a lesser verdict need not be looked for."""
+        bases = self._bases(pad(context, CONTEXT_STEP))
+        wholes = [self.judge(self._with_layers(base, self._most_layers)) for base in bases]
+        fitting = [choice for choice in wholes if self.knowledge.fits(choice.candidate)]
+        unhelped = self.judge(bases[0])
+        # Where GPUs are the faster memory, nothing beats having everything there.
+        if fitting and min(choice.cost_s for choice in fitting) <= unhelped.cost_s:
+            return min(fitting, key=lambda choice: choice.cost_s)
+        others: list[Choice] = []
+        if least_verdict != "gpu":
+            others = [self.judge(candidate) for base in bases for candidate in self._placements(base)]
+            fitting += [choice for choice in others if self.knowledge.fits(choice.candidate)]
+        if fitting:
+            return min(fitting, key=lambda choice: choice.cost_s)
+        nearest = min((*wholes, *others), key=lambda choice: self._missing(choice.candidate))
+        return replace(nearest, verdict="too_big")
+
+    @property
+    def _most_layers(self) -> int:
+        """Layers on GPUs in the uppermost rung: those asked for, else all."""
+        if self.request.gpu_layers is not None:
+            return self.request.gpu_layers
+        return self.model.n_layers_total if self.knowledge.budgets.gpus else 0
 
     def _missing(self, candidate: Candidate) -> int:
         return sum(shortages(self.knowledge.breakdown(candidate), self.knowledge.budgets).values())
 
-    def _rungs(self, context: int) -> Iterator[Choice]:
-        for n_ubatch in UBATCHES:
-            for kv_type in self._kv_types():
-                base = Candidate(
-                    0,
-                    context,
-                    kv_type,
-                    n_ubatch,
-                    self.request.parallel,
-                    n_outputs_max=self.request.parallel,
-                )
-                for candidate in self._placements(base):
-                    yield self.judge(candidate)
-
-    def _kv_types(self) -> tuple[KvType, ...]:
-        return ("f16", "q8_0") if self.request.kv_type == "auto" else (self.request.kv_type,)
+    def _bases(self, context: int) -> list[Candidate]:
+        """Return the candidates without GPU, one for each KV type and size of prompt pieces."""
+        parallel = self.request.parallel
+        types: tuple[KvType, ...] = ("f16", "q8_0") if self.request.kv_type == "auto" else (self.request.kv_type,)
+        return [
+            Candidate(0, context, kv_type, n_ubatch, parallel, n_outputs_max=parallel)
+            for n_ubatch in UBATCHES
+            for kv_type in types
+        ]
 
     def _placements(self, base: Candidate) -> Iterator[Candidate]:
-        total = self.model.n_layers_total
-        if not self.knowledge.budgets.gpus:
-            yield replace(base, n_gpu_layers=self.request.gpu_layers or 0)
+        """Yield the rungs below everything on GPUs: experts in main memory, the most layers, none."""
+        if self.request.gpu_layers is not None or not self.knowledge.budgets.gpus:
             return
-        if self.request.gpu_layers is not None:
-            yield self._with_layers(base, self.request.gpu_layers)
-            return
-        yield self._with_layers(base, total)
         if self.model.is_moe:
             yield from self._experts_moved(base)
-        layers = largest(lambda n: self.knowledge.fits(self._with_layers(base, n)), 0, total - 1)
-        if layers:
+        total = self.model.n_layers_total
+        layers = largest(lambda n: self.knowledge.fits(self._with_layers(base, n)), 1, total - 1)
+        if layers is not None:
             yield self._with_layers(base, layers)
         yield base
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from app.devices.values import Devices, Gpu
 from app.plan.budget import CUDA_LIKE, Budgets
-from app.plan.estimate import HOST, Model, layer_devices
-from app.plan.kv import cells_of, row_bytes
+from app.plan.estimate import Span, spans_of
+from app.plan.model import Model
 from app.plan.values import Candidate, ExpectedSpeed
+from app.plan.weights import HOST_PADDING
 
 PROMPT_TOKENS = 2000
 ANSWER_TOKENS = 300
@@ -145,22 +146,25 @@ def task_seconds(speed: ExpectedSpeed) -> float:
 
 
 def _load(model: Model, candidate: Candidate, n_gpus: int) -> _Load:
-    places = layer_devices(candidate, model.n_layers_total, n_gpus)
-    moved = model.moved_experts(candidate)
-    weights = [0.0] * (n_gpus + 1)
-    cache = [0.0] * (n_gpus + 1)
-    host = model.host
-    for layer, place in enumerate(places[:-1]):
-        active = host.experts[layer] * model.expert_share
-        weights[place + 1] += host.layers[layer] - host.experts[layer]
-        weights[HOST + 1 if layer in moved else place + 1] += active
-        kept = model.caches[layer]
-        tokens = min(cells_of(kept, candidate), PROMPT_TOKENS + ANSWER_TOKENS // 2)
-        # Unpacking a quantized cache costs what reading less of it saves: counted as f16.
-        cache[place + 1] += tokens * row_bytes(kept.k_width + kept.v_width, "f16") + kept.state_bytes
-    weights[places[-1] + 1] += host.output_bytes
-    total = sum(weights) or 1.0
-    return _Load(tuple(weights), tuple(cache), tuple(weight / total for weight in weights))
+    spans = spans_of(candidate, model.n_layers, n_gpus)
+    sums = model.layer_totals(candidate, HOST_PADDING)
+    reads = model.read_totals(candidate, PROMPT_TOKENS + ANSWER_TOKENS // 2)
+
+    def weights(span: Span, is_host: bool) -> float:
+        first, last = span.start, span.end
+        experts = sums.experts[last] - sums.experts[first]
+        moved = sums.moved[last] - sums.moved[first]
+        mine = experts - moved if not is_host else experts - moved + sums.moved[-1]
+        rest = sums.weights[last] - sums.weights[first] - experts
+        return rest + mine * model.expert_share + (model.host.output_bytes if span.has_output else 0)
+
+    each = (weights(spans.host, True), *(weights(span, False) for span in spans.gpus))
+    total = sum(each) or 1.0
+    return _Load(
+        each,
+        tuple(float(reads[span.end] - reads[span.start]) for span in (spans.host, *spans.gpus)),
+        tuple(part / total for part in each),
+    )
 
 
 def _decode_s(model: Model, load: _Load, speeds: Throughputs) -> float:

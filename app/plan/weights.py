@@ -113,6 +113,18 @@ def pad(value: int, step: int) -> int:
     return -(-value // step) * step
 
 
+_EXPERT_PATTERN = re.compile(r"\^blk\\\.\(([\d|]*)\)\\\.ffn_\(up\|down\|gate\|gate_up\)_\(ch\)\?exps\\\.")
+
+
+def moved_layers(pattern: str, n_layers: int) -> frozenset[int]:
+    """Return the layers whose routed experts a pattern names."""
+    if own := _EXPERT_PATTERN.fullmatch(pattern):
+        # Ours, read back: compiling a list of ninety numbers takes longer than the rest of a plan.
+        return frozenset(int(number) for number in own[1].split("|") if number)
+    search = re.compile(pattern).search
+    return frozenset(layer for layer in range(n_layers) if search(f"blk.{layer}.ffn_up_exps.weight"))
+
+
 def expert_pattern(layers: Iterable[int]) -> str:
     """Return the one expression that names the routed experts of `layers` (one combined: llama.cpp compiles each)."""
     numbers = "|".join(str(layer) for layer in layers)

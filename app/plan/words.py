@@ -12,10 +12,9 @@ def verdict_sentence(plan: LoadPlan) -> str:
     speed = f"about {round_speed(plan.expected.decode_tokens_per_s)} tok/s"
     context = f"{plan.context:,} context"
     if plan.verdict == "gpu":
-        where = "a lent computer" if all(d.id.startswith("RPC") for d in _used(plan)) else "your GPU"
-        return f"Runs fully on {where} · {context} · {speed}"
+        return f"Runs fully on {_where(plan)} · {context} · {speed}"
     if plan.verdict == "partial":
-        return f"Runs partly on your GPU ({_layers(plan)}) · {context} · {speed}"
+        return f"Runs partly on {_where(plan)} ({_share(plan)}) · {context} · {speed}"
     if plan.verdict == "cpu":
         return f"Fits on your processor · {context} · {speed}"
     needed, usable = _needed_bytes(plan), _usable_bytes(plan)
@@ -37,6 +36,17 @@ def used_bytes(device: DevicePlan) -> int:
 
 def _used(plan: LoadPlan) -> list[DevicePlan]:
     return [device for device in plan.devices if device.weights_bytes]
+
+
+def _where(plan: LoadPlan) -> str:
+    used = _used(plan)
+    if all(device.id.startswith("RPC") for device in used):
+        return "a lent computer"
+    return "your GPU" if len(used) == 1 else "your GPUs"
+
+
+def _share(plan: LoadPlan) -> str:
+    return "some experts in main memory" if plan.tensor_overrides else _layers(plan)
 
 
 def _layers(plan: LoadPlan) -> str:

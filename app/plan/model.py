@@ -1,0 +1,141 @@
+"""What the search needs of a model, added up once: running totals over its layers."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, TypeVar
+
+from app.library.facts import ModelFacts
+from app.plan.budget import Budgets
+from app.plan.kv import LayerCache, cache_bytes, cells_of, layer_caches, row_bytes
+from app.plan.values import Candidate
+from app.plan.weights import HOST_PADDING, Padding, Weights, moved_layers, padding_of, weigh
+
+Totals = tuple[int, ...]
+"""Running totals: item i is the sum over layers 0…i−1, so a range costs one subtraction."""
+
+T = TypeVar("T")
+
+
+def totals(values: Iterable[int]) -> Totals:
+    """Return running totals, starting with 0."""
+    return tuple(accumulate(values, initial=0))
+
+
+@dataclass(frozen=True)
+class LayerTotals:
+    """Running totals of one kind of device: all weights of layers, their routed experts, those an override moves."""
+
+    weights: Totals
+    experts: Totals
+    moved: Totals
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model's facts with sums that the search asks for again and again; those are kept in `memo`."""
+
+    facts: ModelFacts
+    caches: tuple[LayerCache, ...]
+    weights: Mapping[Padding, Weights]
+    memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def n_layers(self) -> int:
+        """Blocks."""
+        return len(self.caches)
+
+    @property
+    def n_layers_total(self) -> int:
+        """Blocks and the output, as llama.cpp counts."""
+        return len(self.caches) + 1
+
+    @cached_property
+    def host(self) -> Weights:
+        """Weights as main memory stores them."""
+        return self.weights[HOST_PADDING]
+
+    @cached_property
+    def is_moe(self) -> bool:
+        """Whether the model has routed experts."""
+        return any(self.host.experts)
+
+    @cached_property
+    def distinct_caches(self) -> frozenset[LayerCache]:
+        """The kinds of layers by what they keep; few."""
+        return frozenset(self.caches)
+
+    @cached_property
+    def expert_share(self) -> float:
+        """Which share of the experts a token uses."""
+        count = int(self.facts.hyperparameter("expert_count", 0) or 0)
+        used = self.facts.hyperparameter("expert_used_count", 0)
+        used = max(used) if isinstance(used, tuple) else int(used or 0)
+        return min(1.0, used / count) if count and used else 1.0
+
+    @cached_property
+    def active_parameters(self) -> float:
+        """How many parameters a token is multiplied with (the input embedding is only looked up)."""
+        host = self.host
+        total = host.input_bytes + sum(host.layers) + host.output_bytes - host.tied_bytes
+        active = sum(host.layers) - host.expert_bytes * (1 - self.expert_share) + host.output_bytes
+        return max(1.0, self.facts.parameters * active / total) if total else 1.0
+
+    @cached_property
+    def largest_layer_tensor(self) -> int:
+        """The largest tensor of a repeating layer: what a GPU copies while it reads a prompt (op_offload)."""
+        return max((t.size_bytes for t in self.facts.tensors if t.name.startswith("blk.")), default=0)
+
+    def layer_totals(self, candidate: Candidate, padding: Padding) -> LayerTotals:
+        """Return the running totals of weights under a candidate's overrides.
+
+        Overrides of other tensors than routed experts are not foretold here; the dry run knows them.
+        """
+        return self._kept(("weights", candidate.tensor_overrides, padding), lambda: self._totals(candidate, padding))
+
+    def cache_totals(self, candidate: Candidate, padding: Padding) -> Totals:
+        """Return the running totals of what the layers keep."""
+        return self._kept(("cache", _shape(candidate), padding), lambda: self._cache_totals(candidate, padding))
+
+    def read_totals(self, candidate: Candidate, tokens: int) -> Totals:
+        """Return the running totals of cache bytes that one more token reads when `tokens` are kept.
+
+        Unpacking a quantized cache costs what reading less of it saves, so all is counted as f16.
+        """
+        return self._kept(("read", _shape(candidate), tokens), lambda: self._read_totals(candidate, tokens))
+
+    def _kept(self, key: Any, make: Callable[[], T]) -> T:
+        if key not in self.memo:
+            self.memo[key] = make()
+        value: T = self.memo[key]
+        return value
+
+    def _totals(self, candidate: Candidate, padding: Padding) -> LayerTotals:
+        weights = self.weights[padding]
+        patterns = [override.pattern for override in candidate.tensor_overrides if override.device == "CPU"]
+        layers = frozenset[int]().union(*(moved_layers(pattern, self.n_layers) for pattern in patterns))
+        moved = (experts if layer in layers else 0 for layer, experts in enumerate(weights.experts))
+        return LayerTotals(totals(weights.layers), totals(weights.experts), totals(moved))
+
+    def _cache_totals(self, candidate: Candidate, padding: Padding) -> Totals:
+        each = {cache: cache_bytes(cache, candidate, padding) for cache in self.distinct_caches}
+        return totals(each[cache] for cache in self.caches)
+
+    def _read_totals(self, candidate: Candidate, tokens: int) -> Totals:
+        each = {
+            cache: min(cells_of(cache, candidate), tokens) * row_bytes(cache.k_width + cache.v_width, "f16")
+            + cache.state_bytes
+            for cache in self.distinct_caches
+        }
+        return totals(each[cache] for cache in self.caches)
+
+
+def _shape(candidate: Candidate) -> tuple[object, ...]:
+    return candidate.context, candidate.kv_type, candidate.n_ubatch, candidate.parallel
+
+
+def study(facts: ModelFacts, budgets: Budgets) -> Model:
+    """Add up a model's weights for each kind of device it may be put on."""
+    paddings = {HOST_PADDING, *(padding_of(gpu.backend) for gpu in budgets.gpus)}
+    return Model(facts, layer_caches(facts), {padding: weigh(facts, padding) for padding in paddings})
