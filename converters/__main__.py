@@ -10,12 +10,14 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from converters.errors import BadRequest, ConvertError, NotEnoughMemory, NotYet
+from converters.errors import BadRequest, ConvertError, NotEnoughDisk, NotEnoughMemory, NotYet
 from converters.events import Cancel, JsonLines, Listener, Silent, TextBar, watch_stdin
 from converters.jsonfile import JsonObject
 from converters.registry import FAMILIES
 
+_log = logging.getLogger("converters")
 _EXIT_FAILED, _EXIT_CANCELLED = 1, 130
+_BUG_HINT = "Please report it with the log, which tells where it happened."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,6 +92,12 @@ def _run_convert(options: argparse.Namespace) -> int:
     except MemoryError:
         lack = NotEnoughMemory("The memory is not enough for this conversion.", hint="Use fewer --threads.")
         return _report_failure(options, events, lack)
+    except OSError as error:
+        where = error.filename or "a file"
+        return _report_failure(options, events, NotEnoughDisk(f"Cannot use {where}: {error.strerror}."))
+    except Exception:  # noqa: BLE001 - whoever started this process needs a last line whatever happens
+        _log.exception("The converter failed.")
+        return _report_failure(options, events, ConvertError("The converter failed: this is a bug in it.", _BUG_HINT))
     if options.events:
         events.done(result)
     else:

@@ -119,8 +119,8 @@ def convert(request: Request, cancel: Cancel, listener: Listener) -> JsonObject:
         check_disk(guessed)
         listener.progress("read", 0, prepared.checkpoint.size_bytes, "tokenizer")
         parity = find_parity(prepared, helper, cancel)
-    files = prepared.files(parity.pre)
-    digests = _write(prepared, files, request.threads, cancel, listener)
+        files = prepared.files(parity.pre)
+        digests = _write(prepared, files, request.threads, helper, cancel, listener)
     return {
         "files": [
             {"path": str(file.path), "type": file.file_type.name, "size_bytes": file.size_bytes, "sha256": digest}
@@ -145,11 +145,18 @@ def find_parity(prepared: Prepared, helper: Helper, cancel: Cancel) -> Parity:
 
 
 def _write(
-    prepared: Prepared, files: Sequence[OutputFile], n_threads: int, cancel: Cancel, listener: Listener
+    prepared: Prepared,
+    files: Sequence[OutputFile],
+    n_threads: int,
+    helper: Helper,
+    cancel: Cancel,
+    listener: Listener,
 ) -> list[str]:
     with part_files(files) as parts:
         _quantize(prepared, parts, n_threads, cancel, listener)
         digests = _digests(parts, cancel, listener)
+        for part in parts:  # llama.cpp reads the header and the vocabulary of what was written
+            helper.ask(do="tokenize", model=str(part.path), pre=None, texts=[])
         total = sum(file.size_bytes for file in files)
         done = 0
         for part in parts:

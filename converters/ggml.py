@@ -95,24 +95,34 @@ class Library:
         self._api.llama_log_set(self._callback, None)
         self._api.llama_backend_init()
 
-    def tokenize(self, model: Path, pre: str, texts: Sequence[str]) -> list[list[int]]:
-        """Give the ids of each text by a vocab-only load of the file, with its pre-tokenizer overridden."""
-        api = self._api
-        overrides = (api.llama_model_kv_override * 2)()
-        overrides[0].tag = 3  # LLAMA_KV_OVERRIDE_TYPE_STR
-        overrides[0].key = b"tokenizer.ggml.pre"
-        overrides[0].value.val_str = pre.encode()
-        params = api.llama_model_default_params()
-        params.vocab_only, params.kv_overrides = True, overrides
-        self._log.clear()
-        handle = api.llama_model_load_from_file(str(model).encode(), params)
-        if not handle:
-            raise EngineFailed(f"llama.cpp cannot load the tokenizer: {self._last_words()}")
+    def tokenize(self, model: Path, pre: str | None, texts: Sequence[str]) -> list[list[int]]:
+        """Give the ids of each text by a vocab-only load of the file; pre overrides its pre-tokenizer."""
+        api, handle = self._api, self._load_vocab(model, pre)
         try:
             vocab = api.llama_model_get_vocab(handle)
             return [self._ids(vocab, text.encode("utf-8")) for text in texts]
         finally:
             api.llama_model_free(handle)
+
+    def _load_vocab(self, model: Path, pre: str | None) -> Any:
+        api = self._api
+        params = api.llama_model_default_params()
+        params.vocab_only = True
+        if pre is not None:
+            params.kv_overrides = self._override("tokenizer.ggml.pre", pre)
+        self._log.clear()
+        handle = api.llama_model_load_from_file(str(model).encode(), params)
+        if not handle:
+            raise EngineFailed(f"llama.cpp cannot load the tokenizer: {self._last_words()}")
+        return handle
+
+    def _override(self, key: str, value: str) -> Any:
+        """Give the array of one overridden string, ended by an empty entry."""
+        overrides = (self._api.llama_model_kv_override * 2)()
+        overrides[0].tag = 3  # LLAMA_KV_OVERRIDE_TYPE_STR
+        overrides[0].key = key.encode()
+        overrides[0].value.val_str = value.encode()
+        return overrides
 
     def _ids(self, vocab: Any, text: bytes) -> list[int]:
         room = len(text) + 8

@@ -1,7 +1,8 @@
 """The helper process: asks llama.cpp what could abort the process that asks.
 
 One JSON request a line on its stdin, one answer a line on its stdout; end of file ends it. {"do": "tokenize", "model",
-"pre", "texts"} gives {"ids"}; {"do": "types", "model", "file_types"} gives {"types"}; a failure gives {"error"}.
+"pre" (a name or null), "texts"} gives {"ids"}; {"do": "types", "model", "file_types"} gives {"types"}; a
+failure gives {"error"}.
 """
 
 import json

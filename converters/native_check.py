@@ -32,7 +32,10 @@ def choose_types(
     asked = [file_type.name for file_type in file_types if file_type.name not in UNQUANTIZED]
     if not asked:
         return ours, []
-    theirs = _ask(asked, metadata, choose(FILE_TYPES[wide.name], model, shapes, wide), sources, helper)
+    try:
+        theirs = _ask(asked, metadata, choose(FILE_TYPES[wide.name], model, shapes, wide), sources, helper)
+    except OSError as error:  # a temporary folder without sparse files, or with a limit on sizes
+        return ours, [f"The types could not be compared with llama.cpp's: {error.strerror}."]
     agreed = [
         _agree(file_type, mine, theirs.get(file_type.name, {}))
         for file_type, mine in zip(file_types, ours, strict=True)

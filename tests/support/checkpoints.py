@@ -195,10 +195,12 @@ def random_tensors(config: Mapping[str, Any], seed: int) -> Iterator[tuple[str, 
     shapes = {"model.embed_tokens": (config["vocab_size"], n_embd), "model.norm": (n_embd,)}
     if not config.get("tie_word_embeddings"):
         shapes["lm_head"] = (config["vocab_size"], n_embd)
-    block = {"self_attn.q_proj": (q_rows, n_embd), "self_attn.k_proj": (kv_rows, n_embd),
-             "self_attn.v_proj": (kv_rows, n_embd), "self_attn.o_proj": (n_embd, q_rows),
-             "mlp.gate_proj": (n_ff, n_embd), "mlp.up_proj": (n_ff, n_embd), "mlp.down_proj": (n_embd, n_ff), "input_layernorm": (n_embd,),
-             "post_attention_layernorm": (n_embd,)}  # fmt: skip
+    block = {
+        "self_attn.q_proj": (q_rows, n_embd), "self_attn.k_proj": (kv_rows, n_embd),
+        "self_attn.v_proj": (kv_rows, n_embd), "self_attn.o_proj": (n_embd, q_rows),
+        "mlp.gate_proj": (n_ff, n_embd), "mlp.up_proj": (n_ff, n_embd), "mlp.down_proj": (n_embd, n_ff),
+        "input_layernorm": (n_embd,), "post_attention_layernorm": (n_embd,),
+    }  # fmt: skip
     for i in range(config["num_hidden_layers"]):
         shapes |= {f"model.layers.{i}.{name}": shape for name, shape in block.items()}
     for name, shape in shapes.items():
