@@ -1,0 +1,172 @@
+"""The engine as the window sees it: one model at a time, loaded on a pool thread, told in states."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from PySide6.QtCore import QObject, Signal
+
+from app.actions.context import Pronk
+from app.core.errors import AppError, Cancelled, EngineFailed, from_event
+from app.engine.client import EngineClient
+from app.engine.supervisor import Engine
+from app.gui.tasks import Task, Tasks
+
+Kind = Literal["off", "loading", "ready", "restarting", "failed"]
+READY_POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """What the engine is doing with which model; `percent` while loading, `reason` when it died or failed."""
+
+    kind: Kind = "off"
+    model: str = ""
+    path: str = ""
+    percent: int = 0
+    reason: str = ""
+    hint: str = ""
+    plan: Mapping[str, Any] | None = None
+
+
+class EngineControl(QObject):
+    """Loads models and hands out clients; `changed` carries each new EngineState on the UI thread."""
+
+    changed = Signal(object)
+    died = Signal(str)
+    restarted = Signal()
+
+    def __init__(self, pronk: Pronk, tasks: Tasks, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._pronk = pronk
+        self._tasks = tasks
+        self._turn = 0
+        self._condition = threading.Condition()
+        self._state = EngineState()
+        self._engine: Engine | None = None
+        self._task: Task | None = None
+
+    @property
+    def state(self) -> EngineState:
+        """The state of the moment."""
+        return self._state
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine that runs, None while there is none."""
+        return self._engine
+
+    def load(self, name: str, path: str, force: bool = False) -> None:
+        """Load a model in place of the one that is loaded; returns at once."""
+        if self._state.path == path and self._state.kind in ("loading", "ready", "restarting") and not force:
+            return
+        self._turn += 1
+        turn = self._turn
+        old = self._take_engine()
+        self._set(EngineState("loading", name, path))
+        options = ("--force",) if force else ()
+        self._task = self._tasks.run(
+            lambda task: self._start(task, turn, old, Path(path), options),
+            failed=lambda error: self._on_failed(turn, error),
+            owner=self,
+        )
+
+    def unload(self) -> None:
+        """End the engine; also calls a loading off."""
+        self._turn += 1
+        old = self._take_engine()
+        self._set(replace(self._state, kind="off", percent=0))
+        self._tasks.run(lambda _: _close(old))
+
+    def close(self) -> None:
+        """End the engine and wait for it."""
+        self._turn += 1
+        with self._condition:
+            self._state = EngineState()
+            self._condition.notify_all()
+        _close(self._take_engine())
+
+    def client(self, cancel: threading.Event) -> EngineClient:
+        """Return a client of the engine once its door is open; for pool threads.
+
+        Raises Cancelled when `cancel` is set while waiting, EngineFailed when no engine runs.
+        """
+        with self._condition:
+            while self._engine is None:
+                if cancel.is_set():
+                    raise Cancelled
+                if self._state.kind == "off":
+                    raise EngineFailed("No model is loaded.", hint="Choose one at the top of the conversation.")
+                if self._state.kind == "failed":
+                    raise EngineFailed(self._state.reason, hint=self._state.hint)
+                self._condition.wait(READY_POLL_S)
+            return EngineClient(self._engine.url, self._engine.api_key)
+
+    def _start(self, task: Task, turn: int, old: Engine | None, path: Path, options: tuple[str, ...]) -> None:
+        from app.actions.engine import start_engine
+
+        _close(old)
+        if turn != self._turn:
+            raise Cancelled
+        engine = start_engine(
+            self._pronk, path, options, lambda event: task.deliver(lambda: self._on_event(turn, event))
+        )
+        with self._condition:
+            wanted = turn == self._turn
+            if wanted:
+                self._engine = engine
+                self._condition.notify_all()
+        if not wanted:
+            engine.close()
+
+    def _take_engine(self) -> Engine | None:
+        with self._condition:
+            engine, self._engine = self._engine, None
+        return engine
+
+    def _set(self, state: EngineState) -> None:
+        with self._condition:
+            self._state = state
+            self._condition.notify_all()
+        self.changed.emit(state)
+
+    def _on_event(self, turn: int, event: Mapping[str, Any]) -> None:
+        if turn != self._turn:
+            return
+        match event.get("event"):
+            case "ready":
+                self._set(replace(self._state, plan=event.get("plan")))
+            case "progress" if self._state.kind == "loading":
+                total = int(event.get("total_bytes") or 0)
+                percent = round(100 * int(event.get("done_bytes") or 0) / total) if total else 0
+                if percent != self._state.percent:
+                    self._set(replace(self._state, percent=percent))
+            case "loaded":
+                self._set(replace(self._state, kind="ready", percent=100, reason=""))
+            case "engine_died":
+                self._set(replace(self._state, kind="restarting", reason=str(event.get("reason", ""))))
+                self.died.emit(self._state.reason)
+            case "restarted":
+                self._set(replace(self._state, kind="ready", plan=event.get("plan") or self._state.plan))
+                self.restarted.emit()
+            case "failed":
+                self._on_failed(
+                    turn, from_event(str(event.get("kind")), str(event.get("message")), str(event.get("hint") or ""))
+                )
+
+    def _on_failed(self, turn: int, error: AppError | Cancelled) -> None:
+        if turn == self._turn and isinstance(error, AppError):
+            old = self._take_engine()
+            self._set(replace(self._state, kind="failed", reason=error.message, hint=error.hint))
+            self._tasks.run(lambda _: _close(old))
+
+
+def _error_of(event: Mapping[str, Any]) -> AppError | Cancelled:
+    return from_event(str(event.get("kind")), str(event.get("message")), str(event.get("hint") or ""))
+
+
+def _close(engine: Engine | None) -> None:
+    if engine is not None:
+        engine.close()

@@ -1,0 +1,1 @@
+"""Markdown of a model, untrusted and growing, on the screen."""

@@ -1,0 +1,118 @@
+"""Cuts a growing Markdown text into blocks that are final and the last one, which may still change.
+
+CommonMark is read line by line, so a block is final once the next one has begun; only the tail is parsed again.
+"""
+
+import re
+from dataclasses import dataclass
+
+from app.gui.markdown.parse import parse_blocks
+from app.gui.markdown.pieces import Block, Code, Paragraph, Piece, Run
+from app.gui.safe_text import visible_text
+
+LONG_LIST_CHARACTERS = 1500
+LONG_BLOCK_CHARACTERS = 8000
+SLICE_CHARACTERS = 4000
+
+_FENCE = re.compile(r" {0,3}(?P<mark>`{3,}|~{3,})(?P<info>[^\n]*)\n")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one more bit of text made: pieces that are final now, and those of the block that is still open."""
+
+    finished: tuple[Piece, ...]
+    tail: tuple[Piece, ...]
+
+
+class StreamSplitter:
+    """Holds the text of the open block; feed() says what became of it."""
+
+    def __init__(self) -> None:
+        self._tail = ""
+        self._fence_checked = 0
+
+    def feed(self, text: str) -> Change:
+        """Add text and return the pieces that it finished, and the open block's."""
+        finished: list[Piece] = []
+        tail: tuple[Piece, ...] = ()
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        for start in range(0, len(text), SLICE_CHARACTERS):
+            self._tail += text[start : start + SLICE_CHARACTERS]
+            done, tail = self._settle()
+            finished.extend(done)
+        return Change(tuple(finished), tail)
+
+    def finish(self) -> Change:
+        """Say that no more text comes."""
+        _, tail = self._settle()
+        self._tail = ""
+        return Change(tail, ())
+
+    def _settle(self) -> tuple[list[Piece], tuple[Piece, ...]]:
+        finished: list[Piece] = []
+        while (code := self._closed_fence()) is not None:
+            finished.append(code)
+        if (open_fence := self._open_fence()) is not None:
+            return finished, (open_fence,)
+        blocks = parse_blocks(self._tail)
+        if len(blocks) > 1:
+            finished += [piece for block in blocks[:-1] for piece in block.pieces]
+            self._cut_at_line(blocks[-1].first_line)
+            more, tail = self._settle()
+            return finished + more, tail
+        return self._settle_one(finished, blocks[0] if blocks else None)
+
+    def _settle_one(self, finished: list[Piece], block: Block | None) -> tuple[list[Piece], tuple[Piece, ...]]:
+        if block is None or len(self._tail) < LONG_LIST_CHARACTERS:
+            return finished, block.pieces if block else ()
+        if len(block.item_lines) > 1:
+            head = self._cut_at_line(block.item_lines[-1])
+            finished += [piece for part in parse_blocks(head) for piece in part.pieces]
+            more, tail = self._settle()
+            return finished + more, tail
+        if len(self._tail) > LONG_BLOCK_CHARACTERS:
+            text, self._tail = self._tail, ""
+            return [*finished, Paragraph((Run(visible_text(text)),))], ()
+        return finished, block.pieces
+
+    def _closed_fence(self) -> Code | None:
+        opening = _FENCE.match(self._tail)
+        if opening is None or not _is_fence(opening):
+            return None
+        mark = opening["mark"]
+        closing = re.compile(rf"^ {{0,3}}{re.escape(mark[0])}{{{len(mark)},}}[ \t]*(\n|\Z)", re.MULTILINE)
+        end = closing.search(self._tail, max(opening.end(), self._fence_checked))
+        if end is None or not end[1]:  # the closing line itself may still grow
+            self._fence_checked = self._tail.rfind("\n") + 1
+            return None
+        code = _code(opening, self._tail[opening.end() : end.start()])
+        self._tail = self._tail[end.end() :]
+        self._fence_checked = 0
+        return code
+
+    def _open_fence(self) -> Code | None:
+        opening = _FENCE.match(self._tail)
+        if opening is None or not _is_fence(opening):
+            return None
+        body = self._tail[opening.end() :]
+        last = body.rpartition("\n")[2]
+        if last.strip() and set(last.strip()) == {opening["mark"][0]}:  # a closing fence on its way
+            body = body[: -len(last)]
+        return _code(opening, body)
+
+    def _cut_at_line(self, line: int) -> str:
+        position = 0
+        for _ in range(line):
+            position = self._tail.index("\n", position) + 1
+        head, self._tail = self._tail[:position], self._tail[position:]
+        return head
+
+
+def _is_fence(opening: re.Match[str]) -> bool:
+    return opening["mark"][0] == "~" or "`" not in opening["info"]
+
+
+def _code(opening: re.Match[str], body: str) -> Code:
+    words = opening["info"].split()
+    return Code(visible_text(body.removesuffix("\n")), visible_text(words[0])[:40] if words else "")

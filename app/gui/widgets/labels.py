@@ -1,0 +1,69 @@
+"""Labels that never take their text for HTML."""
+
+import html
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics, QResizeEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from app.gui.safe_text import visible_text
+
+
+def plain_label(text: str = "", kind: str = "", wrap: bool = False) -> QLabel:
+    """Return a label of plain text; kind is "title", "subtitle", "muted", "danger", "warning", "ok" or ""."""
+    label = PlainLabel(text)
+    label.setProperty("kind", kind)
+    label.setWordWrap(wrap)
+    return label
+
+
+def set_kind(widget: QWidget, kind: str) -> None:
+    """Change a widget's kind and style it anew."""
+    if widget.property("kind") != kind:
+        widget.setProperty("kind", kind)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+def plain_tooltip(text: str) -> str:
+    """Return a tooltip that shows `text` as it is: Qt takes a tooltip that looks like HTML for HTML."""
+    return f"<span>{html.escape(visible_text(text))}</span>"
+
+
+class PlainLabel(QLabel):
+    """A label whose text is plain, with hidden characters shown."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setText(text)
+
+    def setText(self, text: str) -> None:
+        """Show `text`, control characters written out."""
+        super().setText(visible_text(text))
+
+
+class ElidedLabel(PlainLabel):
+    """One line that is cut with … when it has no room; the tooltip then holds all of it."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        self._whole = ""
+        super().__init__(text, parent)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def setText(self, text: str) -> None:
+        """Show `text`, cut to the width."""
+        self._whole = visible_text(text)
+        self._elide()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Cut anew."""
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        shown = QFontMetrics(self.font()).elidedText(self._whole, Qt.TextElideMode.ElideRight, self.width())
+        if shown != super().text():
+            super().setText(shown)
+        self.setAccessibleName(self._whole)
+        self.setToolTip(plain_tooltip(self._whole) if shown != self._whole else "")
