@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import engine
@@ -19,9 +18,11 @@ from console import SetupError, say
 from environment import Environment, project_fingerprint
 
 
-def run_command_line(arguments: Sequence[str]) -> int:
+def run_command_line(arguments: list[str]) -> int:
     """Do what the command line asks; failures are said in words, never as a traceback."""
-    options = _parser().parse_args(arguments)
+    # What follows `run` belongs to pronk; argparse would take its options for its own.
+    own, passed_on = (arguments[:1], arguments[1:]) if arguments[:1] == ["run"] else (arguments, [])
+    options = _parser().parse_args(own, argparse.Namespace(passed_on=passed_on))
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return int(options.run(options))
@@ -68,8 +69,7 @@ def has_display() -> bool:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bootstrap", description="Set Pronk up and run it from source.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="prepare, then open the window (a terminal chat without a display)")
-    run.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to pronk instead")
+    run = commands.add_parser("run", help="prepare, then open the window; what follows is passed on to pronk instead")
     run.set_defaults(run=_run)
     prepared = commands.add_parser("prepare", help="make .venv ready and stop there")
     prepared.add_argument("--tests", action="store_true", help="with the tests' tools and models")
@@ -92,8 +92,8 @@ def _run(options: argparse.Namespace) -> int:
     pronk = environment.script("pronk")
     # What goes wrong here (a home that cannot be written) is said, and the app that opens says it again with a way on.
     subprocess.run([pronk, "models", "add", "--starter"], stdin=subprocess.DEVNULL, check=False)
-    arguments = options.arguments or ([] if has_display() else ["chat", project.STARTER_NAME])
-    if not options.arguments and not has_display():
+    arguments = options.passed_on or ([] if has_display() else ["chat", project.STARTER_NAME])
+    if not options.passed_on and not has_display():
         say("No display here: a chat in the terminal instead of the window.")
     return _become([str(pronk), *arguments])
 
