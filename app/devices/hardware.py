@@ -81,7 +81,7 @@ def installed_gpus(root: Path = Path("/"), system: str = "") -> tuple[InstalledG
 def remedy(gpu: InstalledGpu, build_backends: Collection[str], distribution: str = "") -> str | None:
     """Say why the engine cannot use this card and the command that mends it; None when it can.
 
-    build_backends: what the engine was built with, in lower case ("cpu", "rpc", "cuda", "vulkan", "metal").
+    build_backends: what the engine was built with ("cpu", "rpc", "cuda", "vulkan", "metal"; case does not matter).
     distribution: as linux_distribution() gives it. A card of no known vendor (a server's display chip) has no remedy.
     """
     usable = {
@@ -94,7 +94,7 @@ def remedy(gpu: InstalledGpu, build_backends: Collection[str], distribution: str
         return None
     if not gpu.has_driver:
         return f"{gpu.label} is not used: it has no working driver. {_driver_advice(gpu, distribution)}"
-    if usable & set(build_backends):
+    if usable & {name.lower() for name in build_backends}:
         return None
     if gpu.vendor == "apple":
         return f"{gpu.label} is not used: the engine was built without Metal. Run: PRONK_BACKEND=metal make run"
@@ -107,7 +107,9 @@ def remedy(gpu: InstalledGpu, build_backends: Collection[str], distribution: str
 
 def linux_distribution(root: Path = Path("/")) -> str:
     """Name the family of this Linux: debian, ubuntu, fedora, arch, or "" when it is another or no Linux."""
-    fields: dict[str, str] = dict(re.findall(r'^(ID|ID_LIKE)="?([^"\n]*)"?$', _text(root / "etc/os-release"), re.MULTILINE))
+    fields: dict[str, str] = dict(
+        re.findall(r'^(ID|ID_LIKE)="?([^"\n]*)"?$', _text(root / "etc/os-release"), re.MULTILINE)
+    )
     for name in [fields.get("ID", ""), *fields.get("ID_LIKE", "").split()]:
         if name in NVIDIA_DRIVER_INSTALL:
             return name

@@ -1,9 +1,11 @@
 """Find in hundreds of lines of build output the few that say why it failed."""
 
 import re
+from itertools import pairwise
 
 MAX_LINES = 15
 MAX_CHARACTERS = 300
+RETRY = "WARNING: Retrying ("
 # Tried in this order: the first kind that occurs is the cause, later kinds are its echo.
 CAUSES = (
     r"No space left on device|Disk quota exceeded",
@@ -21,7 +23,7 @@ CAUSES = (
 CHATTER = re.compile(
     r"subprocess-exited-with-error|This error originates from|Failed building wheel|Failed to build|"
     r"Building wheel for|See above for output|not a problem with pip|exit code: |metadata-generation-failed|"
-    r"^\s*[×╰│─>]*\s*$"
+    r"pip subprocess to install|\[end of output\]|^\s*[×╰│─>]*\s*$"
 )
 REMEDIES = (
     (r"No space left|Disk quota", "Free some disk space (a build needs about 2 GB), then run it again."),
@@ -45,12 +47,17 @@ def cause(log: str) -> list[str]:
     A log without any known sign of an error gives its last lines.
     """
     lines = [line.rstrip()[:MAX_CHARACTERS] for line in log.splitlines() if line.strip()]
-    lines = [line for line in lines if not CHATTER.search(line)]
+    lines = _without_repeats([line for line in lines if not CHATTER.search(line)])
     for pattern in CAUSES:
         first = next((number for number, line in enumerate(lines) if re.search(pattern, line)), None)
         if first is not None:
             return lines[first : first + MAX_LINES]
     return lines[-MAX_LINES:]
+
+
+def _without_repeats(lines: list[str]) -> list[str]:
+    """Of pip's five equal tries at an index that does not answer, keep the first."""
+    return [line for before, line in pairwise(["", *lines]) if not (RETRY in line and RETRY in before)]
 
 
 def remedy(cause_lines: list[str]) -> str:

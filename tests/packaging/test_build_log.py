@@ -53,6 +53,13 @@ def test_unknown_failure_shows_the_end() -> None:
     assert build_log.cause("") == []
 
 
+def test_equal_tries_are_one_line() -> None:
+    tries = [f"  WARNING: Retrying (Retry(total={n})) Failed to establish a new connection: refused" for n in range(5)]
+    found = build_log.cause("\n".join([*tries, "  ERROR: No matching distribution found for setuptools"]))
+    assert len(found) == 2
+    assert "network" in build_log.remedy(found)
+
+
 def test_long_lines_are_cut() -> None:
     assert len(build_log.cause("a.cpp:1: error: " + "x" * 5000)[0]) == build_log.MAX_CHARACTERS
 
