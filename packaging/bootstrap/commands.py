@@ -90,12 +90,19 @@ def _prepare(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     environment = prepare(for_tests=False)
     pronk = environment.script("pronk")
-    # What goes wrong here (a home that cannot be written) is said, and the app that opens says it again with a way on.
-    subprocess.run([pronk, "models", "add", "--starter"], stdin=subprocess.DEVNULL, check=False)
+    _add_starter(pronk)
     arguments = options.passed_on or ([] if has_display() else ["chat", project.STARTER_NAME])
     if not options.passed_on and not has_display():
         say("No display here: a chat in the terminal instead of the window.")
     return _become([str(pronk), *arguments])
+
+
+def _add_starter(pronk: Path) -> None:
+    """Put the starter model into the library; what goes wrong is said, and the app that opens has a way on."""
+    command = [str(pronk), "models", "add", "--starter"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        say(f"  The starter model is not in the library: {done.stderr.strip()}")
 
 
 def _wheel(options: argparse.Namespace) -> int:
