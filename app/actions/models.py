@@ -12,7 +12,7 @@ from app.library.checksum import sha256_of
 from app.library.facts import ModelFacts
 from app.library.facts_reader import read_facts
 from app.library.index import Index, IndexedModel, with_index
-from app.library.names import matching_names, near_names
+from app.library.names import is_text, matching_names, near_names
 from app.library.places import Place, load_places, save_places
 from app.library.scan import compare, find_files, stat_file
 from app.library.starter import PACKAGE, find_starter, place_starter, starter_revision
@@ -69,13 +69,13 @@ def resolve_model(pronk: Pronk, text: str) -> Path:
             f"{text} is not on this computer, and this version of Pronk cannot download it.",
             hint="Download the .gguf file with a browser, then: pronk models add FILE.gguf",
         )
-    path = Path(text).expanduser()
-    if text and path.is_file():
+    path = _as_path(text)
+    if path and path.is_file():
         return path.absolute()
     models = list_models(pronk)
     names = matching_names(text, [model.name for model in models])
     if len(names) != 1:
-        raise _no_such_model(text, path, names, [model.name for model in models])
+        raise _no_such_model(text, names, [model.name for model in models])
     model = _named(models, names[0])
     if model.missing:
         raise BadFile(
@@ -106,6 +106,8 @@ def add_model(pronk: Pronk, path: Path, source: str = "", revision: str = "", sh
     `sha256` is the sum its bytes were checked against just now, if they were.
     """
     path = path.expanduser().absolute()
+    if not is_text(str(path)):
+        raise BadFile(f"{path!a} has a name that is not text (no UTF-8).", hint="Rename the file, then add it.")
     read_facts(path)
     places = load_places(_places_file(pronk))
     old = places.get(path, Place())
@@ -130,7 +132,7 @@ def remove_model(pronk: Pronk, name: str, delete: bool = False) -> RemovedModel:
     models = list_models(pronk)
     names = matching_names(name, [model.name for model in models])
     if len(names) != 1:
-        raise _no_such_model(name, Path(name), names, [model.name for model in models])
+        raise _no_such_model(name, names, [model.name for model in models])
     model = _named(models, names[0])
     trashed = move_to_trash(model.path, pronk.home.root / "trash") if delete and not model.missing else None
     places = load_places(_places_file(pronk))
@@ -223,10 +225,20 @@ def _named(models: Sequence[LibraryModel], name: str) -> LibraryModel:
     return next(model for model in models if model.name == name)
 
 
-def _no_such_model(text: str, path: Path, matches: Sequence[str], names: Sequence[str]) -> BadFile:
+def _as_path(text: str) -> Path | None:
+    """Return the path that a user wrote if something stands there; a text that can be no path is none."""
+    try:
+        path = Path(text).expanduser()
+        return path if text and path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL, a user that does not exist
+        return None
+
+
+def _no_such_model(text: str, matches: Sequence[str], names: Sequence[str]) -> BadFile:
     if len(matches) > 1:
         return BadFile(f"{text!r} may mean {', '.join(matches[:5])}.", hint="Write more of the name.")
-    if path.is_dir() and text:
+    path = _as_path(text)
+    if path and path.is_dir():
         return BadFile(
             f"{text} is a folder, not a model file.",
             hint=f"If it holds a checkpoint, convert it first: pronk convert {text} --type Q4_K_M",

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,8 @@ def _ready(path: Path) -> sqlite3.Connection:
     """Open the file for writing in today's form; answers that a crash cut off count as stopped, their text is kept."""
     connection = open_writer(path, every_commit_on_disk=True)
     try:
+        with suppress(OSError):  # a file system without owners
+            path.chmod(0o600)  # nobody else's to read; the log beside it gets the same
         migrate(connection, path)
         connection.execute("UPDATE messages SET state = 'stopped' WHERE state = 'streaming'")
     except BaseException:

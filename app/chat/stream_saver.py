@@ -1,12 +1,16 @@
 """Keeps a growing answer on disk: what has come is stored within a second, also while nothing more comes."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from app.chat.store import ChatStore
 from app.chat.values import Message, State
 from app.core.errors import AppError
+
+if TYPE_CHECKING:
+    from app.chat.store import ChatStore
 
 SAVE_EVERY_S = 0.7
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from app.core.errors import AppError, BadFile, Busy, NotEnoughDisk
+from app.core.errors import AppError, BadFile, Bug, Busy, NotEnoughDisk
 
 _NO_WRITING = {
     sqlite3.SQLITE_FULL,
@@ -64,7 +64,9 @@ def app_error(error: sqlite3.Error, path: Path) -> AppError:
         )
     if code in _BUSY:
         return Busy(f"{path} is in use ({error}).", hint="Close other programs that read it and try again.")
-    return BadFile(f"{path} cannot be used ({error}).", hint="Start Pronk again; it recovers what can be read.")
+    if code in _DAMAGED:
+        return BadFile(f"{path} is damaged ({error}).", hint="Start Pronk again; it recovers what can be read.")
+    return Bug(f"{path} was used wrongly ({error}).", hint="This is a fault in Pronk; please report it.")
 
 
 @contextmanager

