@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,14 @@ class Requests:
         self._rpc = tuple(rpc)
         self._llama: Any = None
         self._dry_run: Any = None
+        self._notes: list[str] = []
 
     def probe(self, _: dict[str, Any]) -> dict[str, Any]:
         """Answer with the engine, its GPUs and notes."""
-        try:
+        with suppress(EngineFailed):  # probe says it in its own note
             self._engine()
-        except EngineFailed as error:
-            answer = probe()
-            notes = answer["notes"]
-            return {**answer, "notes": notes if error.message in notes else [error.message, *notes]}
-        return probe()
+        answer = probe()
+        return {**answer, "notes": [*self._notes, *answer["notes"]]}
 
     def bandwidth(self, request: dict[str, Any]) -> dict[str, Any]:
         """Measure main memory's bandwidth with `n_threads`."""
@@ -55,12 +54,19 @@ class Requests:
     def _engine(self) -> Any:
         if self._llama is None:
             from app.llama.devices import start_engine_library
-            from app.llama.rpc import add_servers
 
-            llama = start_engine_library()
-            add_servers(self._rpc)
-            self._llama = llama
+            self._llama = start_engine_library()
+            for endpoint in self._rpc:
+                self._add_server(endpoint)
         return self._llama
+
+    def _add_server(self, endpoint: str) -> None:
+        from app.llama.rpc import add_server
+
+        try:
+            add_server(endpoint)
+        except EngineFailed as error:
+            self._notes.append(f"{error.message} {error.hint}")
 
 
 def main(argv: Sequence[str]) -> None:

@@ -24,6 +24,7 @@ CUDA_FLOPS_PER_BANDWIDTH = 80.0
 GPU_FLOPS_PER_BANDWIDTH = 25.0
 PCIE_BYTES_PER_S = 12e9
 LAYER_OVERHEAD_S = 8e-6
+PIECE_TOKENS = 512
 REMOTE_TOKEN_S = 1e-3
 GPU_BANDWIDTHS: tuple[tuple[str, float], ...] = (
     # Makers' data sheets, bytes a second; the first name found in the device's name counts.
@@ -176,16 +177,17 @@ def _decode_s(model: Model, load: _Load, speeds: Throughputs) -> float:
 
 
 def _prefill_s(model: Model, candidate: Candidate, load: _Load, speeds: Throughputs) -> float:
-    """Return seconds for one token of a prompt that is read in pieces of n_ubatch."""
+    """Return seconds for one token of a prompt that is read in pieces."""
     flops = 2.0 * model.active_parameters
-    # A smaller piece keeps fewer units busy and starts more kernels.
-    flops *= 1 + 48 / max(1, candidate.n_ubatch)
-    seconds = model.n_layers_total * LAYER_OVERHEAD_S / max(1, candidate.n_ubatch)
+    # A smaller piece starts more kernels and copies more; how much that costs is not known well enough to give a layer
+    # up for it, so it only decides between equals.
+    flops *= 1 + 2 / max(1, candidate.n_ubatch)
+    seconds = model.n_layers_total * LAYER_OVERHEAD_S / PIECE_TOKENS
     for index, (share, device) in enumerate(zip(load.shares, (speeds.host, *speeds.gpus), strict=True)):
         part = flops * share / device.flops
         if index == 0 and speeds.gpus and share:
             # op_offload: weights in main memory are copied to the GPU for each piece.
-            copied = load.weights[0] / PCIE_BYTES_PER_S / max(1, candidate.n_ubatch)
+            copied = load.weights[0] / PCIE_BYTES_PER_S / PIECE_TOKENS
             part = min(part, copied + flops * share / speeds.gpus[0].flops)
-        seconds += part + device.token_s / max(1, candidate.n_ubatch)
+        seconds += part + device.token_s / PIECE_TOKENS
     return seconds

@@ -1,0 +1,152 @@
+"""The probe with a real helper child, one that crashes, one that hangs, and a broken engine."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.actions.context import Pronk
+from app.actions.devices import find_devices, probe_with
+from app.core.paths import Home
+from app.devices.bandwidth import measure_bandwidth, remember_bandwidth, remembered_bandwidth
+from app.devices.nvml import nvidia_cards
+from app.devices.system import cpu_name, read_cpu, read_memory
+from app.jobs.helper import Helper
+
+CRASHES = "import os, sys; sys.stdin.readline(); os.abort()"
+HANGS = "import threading; threading.Event().wait()"
+ANSWERS = """
+import json, sys
+for line in sys.stdin:
+    request = json.loads(line)
+    result = {"bandwidth_bytes_per_s": 5} if request["op"] == "bandwidth" else json.loads(sys.argv[1])
+    print(json.dumps({"id": request["id"], "result": result}), flush=True)
+"""
+
+
+@pytest.fixture
+def pronk(home: Home) -> Iterator[Pronk]:
+    context = Pronk(home)
+    yield context
+    context.close()
+
+
+def helper(home: Home, script: str, *arguments: str) -> Helper:
+    return Helper([sys.executable, "-c", script, *arguments], home.logs / "helper.log")
+
+
+@pytest.mark.native
+def test_this_computer(pronk: Pronk) -> None:
+    devices = find_devices(pronk)
+    assert devices.cpu.name
+    assert devices.cpu.physical_cores >= 1
+    assert 0 < devices.memory.available_bytes <= devices.memory.total_bytes
+    assert devices.memory.bandwidth_bytes_per_s
+    assert devices.memory.bandwidth_bytes_per_s > 10**9
+    assert "cpu" in devices.backends
+    assert devices.engine_version
+    assert not devices.simulated
+
+
+@pytest.mark.native
+def test_simulated_cards_take_the_place_of_real_ones(pronk: Pronk) -> None:
+    devices = find_devices(pronk, simulated_gpus=(("RTX 3060", 12 * 10**9), ("RTX 4090", 24 * 10**9)), ram_bytes=10**10)
+    assert [(gpu.id, gpu.name, gpu.free_bytes) for gpu in devices.gpus] == [
+        ("CUDA0", "RTX 3060", 12 * 10**9),
+        ("CUDA1", "RTX 4090", 24 * 10**9),
+    ]
+    assert devices.memory.total_bytes == devices.memory.available_bytes == 10**10
+    assert devices.simulated
+
+
+def test_driver_that_crashes_costs_a_note(pronk: Pronk) -> None:
+    crashing = helper(pronk.home, CRASHES)
+    devices = probe_with(crashing, pronk)
+    crashing.close()
+    assert devices.gpus == ()
+    assert devices.cpu.physical_cores >= 1
+    assert devices.memory.total_bytes > 0
+    assert devices.memory.bandwidth_bytes_per_s is None
+    assert any("crashed" in note for note in devices.notes)
+
+
+def test_driver_that_hangs_costs_a_note(pronk: Pronk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.actions.devices.PROBE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("app.actions.devices.BANDWIDTH_TIMEOUT_S", 0.2)
+    hanging = helper(pronk.home, HANGS)
+    devices = probe_with(hanging, pronk)
+    hanging.close()
+    assert devices.gpus == ()
+    assert any("did not answer within 0.2 s" in note for note in devices.notes)
+
+
+@pytest.mark.parametrize("recorded", sorted((Path(__file__).parent / "machines").glob("*.json")), ids=lambda p: p.stem)
+def test_recorded_machines(pronk: Pronk, recorded: Path) -> None:
+    case: dict[str, Any] = json.loads(recorded.read_text())
+    replaying = helper(pronk.home, ANSWERS, json.dumps(case["probe"]))
+    devices = probe_with(replaying, pronk)
+    replaying.close()
+    assert [gpu.id for gpu in devices.gpus] == [gpu["id"] for gpu in case["probe"]["gpus"]]
+    assert devices.notes == tuple(case["probe"]["notes"])
+    assert devices.memory.bandwidth_bytes_per_s == 5
+
+
+BROKEN_ENGINE = """
+import sys
+sys.modules["llama_cpp"] = None
+from app.devices.helper import main
+main([])
+"""
+
+
+def test_broken_engine_still_answers(pronk: Pronk) -> None:
+    broken = helper(pronk.home, BROKEN_ENGINE)
+    devices = probe_with(broken, pronk)
+    broken.close()
+    assert devices.gpus == devices.backends == ()
+    assert any("The engine (llama-cpp-python) cannot be loaded" in note for note in devices.notes)
+    assert devices.memory.bandwidth_bytes_per_s
+
+
+def test_no_nvidia_driver_is_no_error() -> None:
+    assert isinstance(nvidia_cards(), tuple)
+
+
+def test_bandwidth_is_remembered_for_a_processor(tmp_path: Path) -> None:
+    assert remembered_bandwidth(tmp_path, "A") is None
+    assert remember_bandwidth(tmp_path, "A", 20 * 10**9)
+    assert remembered_bandwidth(tmp_path, "A") == 20 * 10**9
+    assert remembered_bandwidth(tmp_path, "B") is None
+    (tmp_path / "bandwidth.json").write_text("{nonsense")
+    assert remembered_bandwidth(tmp_path, "A") is None
+    assert not remember_bandwidth(tmp_path / "missing", "A", 1)
+
+
+def test_bandwidth_is_plausible() -> None:
+    assert 10**9 < measure_bandwidth(read_cpu().physical_cores) < 10**13
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/cpuinfo's format")
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("processor : 0\nmodel name\t: AMD Ryzen 7  7840U\n", "AMD Ryzen 7 7840U"),
+        ("processor : 0\nModel\t\t: Raspberry Pi 5 Model B Rev 1.0\n", "Raspberry Pi 5 Model B Rev 1.0"),
+    ],
+)
+def test_processor_names(tmp_path: Path, text: str, name: str) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    assert cpu_name(tmp_path / "cpuinfo") == name
+
+
+def test_processor_without_a_name(tmp_path: Path) -> None:
+    assert cpu_name(tmp_path / "nothing")
+
+
+def test_memory_is_read() -> None:
+    memory = read_memory(7)
+    assert memory.total_bytes >= memory.available_bytes > 0
+    assert memory.bandwidth_bytes_per_s == 7

@@ -1,0 +1,222 @@
+"""The dry run against real loads, byte for byte; the formulas against the dry run; skeletons; speed."""
+
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.actions.context import Pronk
+from app.actions.devices import find_devices
+from app.actions.plan import plan_model
+from app.core.errors import AppError, BadFile
+from app.core.paths import Home
+from app.jobs.helper import Helper
+from app.jobs.process import start_process
+from app.library.facts_reader import read_facts
+from app.plan.budget import budgets_of
+from app.plan.estimate import estimate
+from app.plan.model import study
+from app.plan.planner import candidate_of
+from app.plan.values import Candidate, PlanRequest
+from tests.support.machines import machine
+from tests.support.models import gemma3_gguf, smollm2_gguf
+from tests.support.real_load import real_loads
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.native
+
+CPU_CANDIDATES = [
+    Candidate(0, 2048),
+    Candidate(0, 8192, "q8_0"),
+    Candidate(0, 4096, "f16", n_ubatch=256, parallel=4, n_outputs_max=4),
+    Candidate(0, 4096, "q4_0"),
+]
+DRY_RUN_P95_S = 0.05
+
+
+@pytest.fixture
+def pronk(home: Home) -> Iterator[Pronk]:
+    context = Pronk(home)
+    yield context
+    context.close()
+
+
+def ask(helper: Helper, home: Home, model: Path, candidate: Candidate, gpus: tuple[str, ...] = ()) -> dict[str, Any]:
+    skeletons = str(home.cache / "skeletons")
+    return helper.ask(
+        "dry_run", 60, model=str(model), skeletons=skeletons, gpus=list(gpus), candidate=asdict(candidate)
+    )
+
+
+@pytest.mark.parametrize("find_model", [smollm2_gguf, gemma3_gguf], ids=["smollm2", "gemma3"])
+def test_equals_a_real_load_byte_for_byte(pronk: Pronk, find_model: Any) -> None:
+    model = find_model()
+    request = {"model": str(model), "rpc": [], "gpus": [], "candidates": [asdict(c) for c in CPU_CANDIDATES]}
+    assert [ask(pronk.helper, pronk.home, model, candidate) for candidate in CPU_CANDIDATES] == real_loads(request)
+
+
+@pytest.mark.parametrize("find_model", [smollm2_gguf, gemma3_gguf], ids=["smollm2", "gemma3"])
+def test_formulas_equal_the_dry_run(pronk: Pronk, find_model: Any) -> None:
+    model = find_model()
+    facts = read_facts(model)
+    budgets = budgets_of(machine(), None)
+    for candidate in CPU_CANDIDATES:
+        exact = ask(pronk.helper, pronk.home, model, candidate)["host"]
+        guess = estimate(study(facts, budgets), candidate, budgets).host
+        assert (guess.weights_bytes, guess.kv_bytes) == (exact["weights_bytes"], exact["kv_bytes"])
+        assert exact["compute_bytes"] <= guess.compute_bytes < 8 * exact["compute_bytes"]
+
+
+def test_plan_is_what_a_real_load_takes(pronk: Pronk) -> None:
+    model = smollm2_gguf()
+    plan = plan_model(pronk, read_facts(model), find_devices(pronk), PlanRequest(context=4096))
+    assert plan.method == "dry_run"
+    request = {"model": str(model), "rpc": [], "gpus": [], "candidates": [asdict(candidate_of(plan))]}
+    real = real_loads(request)[0]["host"]
+    assert {name: getattr(plan.host, name) for name in real} == real
+
+
+@pytest.fixture(scope="module")
+def lender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A second process that lends its memory over llama.cpp's RPC on the loopback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("rpc") / "server.log"
+    process = start_process([sys.executable, "-m", "tests.support.rpc_server", str(port)], log)
+    try:
+        wait_until(lambda: _listens(port), 20, "the RPC server")
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_lent_memory_is_planned_exactly(pronk: Pronk, lender: str) -> None:
+    model = smollm2_gguf()
+    facts = read_facts(model)
+    devices = find_devices(pronk, rpc=(lender,))
+    assert [(gpu.id, gpu.backend, gpu.name) for gpu in devices.gpus] == [("RPC0", "rpc", lender)]
+    plans = [
+        plan_model(pronk, facts, devices, PlanRequest(context=4096, gpu_layers=layers), rpc=(lender,))
+        for layers in (31, 12)
+    ]
+    assert [plan.verdict for plan in plans] == ["gpu", "partial"]
+    candidates = [asdict(candidate_of(plan)) for plan in plans]
+    real = real_loads({"model": str(model), "rpc": [lender], "gpus": ["RPC0"], "candidates": candidates})
+    for plan, load in zip(plans, real, strict=True):
+        assert plan.method == "dry_run"
+        assert {name: getattr(plan.host, name) for name in load["host"]} == load["host"]
+        assert {name: getattr(plan.devices[0], name) for name in load["host"]} == load["gpus"]["RPC0"]
+        budgets = budgets_of(devices, None)
+        guess = estimate(study(facts, budgets), candidate_of(plan), budgets)
+        assert guess.gpus["RPC0"].weights_bytes == load["gpus"]["RPC0"]["weights_bytes"]
+        assert guess.gpus["RPC0"].kv_bytes == load["gpus"]["RPC0"]["kv_bytes"]
+
+
+def test_lender_that_is_not_there_costs_a_note(pronk: Pronk) -> None:
+    devices = find_devices(pronk, rpc=("127.0.0.1:9", "nonsense"))
+    assert devices.gpus == ()
+    assert "cpu" in devices.backends
+    assert any("127.0.0.1:9 does not answer" in note for note in devices.notes)
+    assert any("nonsense is no HOST:PORT" in note for note in devices.notes)
+
+
+@pytest.mark.parametrize("find_model", [smollm2_gguf, gemma3_gguf], ids=["smollm2", "gemma3"])
+def test_skeleton_is_small_and_reused(pronk: Pronk, find_model: Any) -> None:
+    model = find_model()
+    ask(pronk.helper, pronk.home, model, Candidate(0, 512))
+    (skeleton,) = (pronk.home.cache / "skeletons").iterdir()
+    assert skeleton.stat().st_blocks * 512 < 200_000
+    written = skeleton.stat().st_mtime_ns
+    ask(pronk.helper, pronk.home, model, Candidate(0, 1024))
+    assert skeleton.stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"GGUF", b"GGUF\x03\x00\x00\x00" + b"\xff" * 16, b"not a model at all" * 10], ids=range(4)
+)
+def test_files_that_are_no_model(pronk: Pronk, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.gguf"
+    path.write_bytes(content)
+    with pytest.raises(BadFile):
+        ask(pronk.helper, pronk.home, path, Candidate(0, 512))
+    assert ask(pronk.helper, pronk.home, smollm2_gguf(), Candidate(0, 512))["host"]["weights_bytes"]
+
+
+def test_truncated_header(pronk: Pronk, tmp_path: Path) -> None:
+    path = tmp_path / "cut.gguf"
+    path.write_bytes(smollm2_gguf().read_bytes()[:300_000])
+    with pytest.raises(BadFile, match="cut off"):
+        ask(pronk.helper, pronk.home, path, Candidate(0, 512))
+
+
+def test_model_unknown_to_llama_cpp_is_named(pronk: Pronk, tmp_path: Path) -> None:
+    path = tmp_path / "odd.gguf"
+    data = bytearray(smollm2_gguf().read_bytes()[:4_000_000])
+    # The value of general.architecture, after its key, type and length.
+    place = data.index(b"general.architecture") + len(b"general.architecture") + 4 + 8
+    data[place : place + 5] = b"lxxxa"
+    path.write_bytes(data)
+    with pytest.raises(AppError, match="cannot load this model"):
+        ask(pronk.helper, pronk.home, path, Candidate(0, 512))
+
+
+def test_dry_runs_are_quick(pronk: Pronk) -> None:
+    model = smollm2_gguf()
+    for candidate in CPU_CANDIDATES[:2]:
+        ask(pronk.helper, pronk.home, model, candidate)
+    spans = []
+    for step in range(24):
+        start = time.perf_counter()
+        ask(pronk.helper, pronk.home, model, replace(CPU_CANDIDATES[step % 2], context=1024 + 256 * step))
+        spans.append(time.perf_counter() - start)
+    p95 = statistics.quantiles(spans, n=20)[-1]
+    print(f"dry run: median {statistics.median(spans) * 1e3:.1f} ms, p95 {p95 * 1e3:.1f} ms")
+    # Other tests share the two cores: the bench holds the figure itself to the bound.
+    assert statistics.median(spans) <= DRY_RUN_P95_S
+
+
+CORRUPTED = """
+import ctypes, sys
+from app.llama import memory
+from app.llama.devices import start_engine_library
+from app.core.errors import EngineFailed
+from app.llama.memory import BufferUse, MemoryReader, check_against_log
+llama = start_engine_library()
+reader = MemoryReader(llama)
+node, purple = memory._Node(colour=1), memory._Node(colour=7)
+for answer in (memory._Map(count=0), memory._Map(count=99), memory._Map(count=2, parent=ctypes.addressof(node)),
+               memory._Map(count=1, parent=ctypes.addressof(purple))):
+    reader._function = lambda context: answer
+    try:
+        reader.read(None)
+    except EngineFailed as error:
+        print(error.message)
+    else:
+        sys.exit("a broken answer was believed")
+try:
+    check_against_log([BufferUse("CPU", "", 0, 0, 2**20)], ["sched_reserve:  CPU compute buffer size =    15.51 MiB"])
+except EngineFailed as error:
+    print(error.message)
+else:
+    sys.exit("a wrong answer was believed")
+"""
+
+
+def test_broken_memory_answers_are_refused() -> None:
+    done = subprocess.run([sys.executable, "-c", CORRUPTED], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("failed its check") == 5
