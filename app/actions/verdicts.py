@@ -1,14 +1,17 @@
 """What each model of the library would do on this computer, in plain words, for the picker."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.actions.context import Pronk
-from app.actions.models import LibraryModel, inspect_model
-from app.actions.plan import quick_plan
 from app.core.errors import AppError
-from app.devices.values import Devices
-from app.plan.values import LoadPlan, Verdict
-from app.plan.words import verdict_sentence
+
+if TYPE_CHECKING:
+    from app.actions.models import LibraryModel
+    from app.devices.values import Devices
+    from app.plan.values import LoadPlan, Verdict
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,14 @@ class JudgedModel:
     plan: LoadPlan | None = None
     sentence: str = ""
     problem: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name and type for people, the type said once: "SmolLM2-135M-Instruct · Q4_1"."""
+        name, kind = self.model.name, self.model.type
+        if kind and name.upper().endswith(kind.upper()):
+            name = name[: -len(kind)].rstrip("-._ ") or name
+        return f"{name} · {kind}" if kind else name
 
     @property
     def path(self) -> str:
@@ -33,6 +44,10 @@ class JudgedModel:
 
 def judge_model(pronk: Pronk, model: LibraryModel, devices: Devices) -> JudgedModel:
     """Return a model's verdict by the analytic plan (milliseconds); what is wrong with the file becomes `problem`."""
+    from app.actions.models import inspect_model  # heavy: the window opens without them
+    from app.actions.plan import quick_plan
+    from app.plan.words import verdict_sentence
+
     if model.missing or model.fault:
         return JudgedModel(model, problem=model.fault or f"The file is gone: {model.path}")
     try:

@@ -1,15 +1,22 @@
 """The list of conversations at the left: opened store, titles, rename, delete with undo."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject
 
 from app.actions.context import Pronk
-from app.chat.store import ChatStore
 from app.chat.values import Conversation
 from app.core.errors import AppError
 from app.gui.chat.controller import ChatController
 from app.gui.sidebar import Sidebar
 from app.gui.tasks import Tasks
 from app.gui.widgets.notice import Notice
+
+if TYPE_CHECKING:
+    from app.chat.store import ChatStore
 
 
 class ConversationsControl(QObject):
@@ -46,7 +53,7 @@ class ConversationsControl(QObject):
     def start(self) -> None:
         """Open the store; until then what is sent waits in the composer."""
         path = self._pronk.home.chats_db
-        self._tasks.run(lambda _: ChatStore.open(path), done=self._on_open, failed=self._on_locked, owner=self)
+        self._tasks.run(lambda _: _open_store(path), done=self._on_open, failed=self._on_locked, owner=self)
 
     def refresh(self) -> None:
         """Show the titles as they are stored."""
@@ -93,3 +100,9 @@ class ConversationsControl(QObject):
         store = self._store
         if store is not None:
             self._tasks.run(lambda _: store.restore(conversation_id), done=lambda _: self.refresh(), owner=self)
+
+
+def _open_store(path: Path) -> ChatStore:
+    from app.chat.store import ChatStore
+
+    return ChatStore.open(path)

@@ -1,18 +1,23 @@
 """The engine as the window sees it: one model at a time, loaded on a pool thread, told in states."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
 from app.actions.context import Pronk
 from app.core.errors import AppError, Cancelled, EngineFailed, from_event
-from app.engine.client import EngineClient
-from app.engine.supervisor import Engine
+from app.gui.ports import Ports
 from app.gui.tasks import Task, Tasks
+
+if TYPE_CHECKING:
+    from app.engine.client import EngineClient
+    from app.engine.supervisor import Engine
 
 Kind = Literal["off", "loading", "ready", "restarting", "failed"]
 READY_POLL_S = 0.2
@@ -38,9 +43,10 @@ class EngineControl(QObject):
     died = Signal(str)
     restarted = Signal()
 
-    def __init__(self, pronk: Pronk, tasks: Tasks, parent: QObject | None = None) -> None:
+    def __init__(self, pronk: Pronk, tasks: Tasks, ports: Ports, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._pronk = pronk
+        self._ports = ports
         self._tasks = tasks
         self._turn = 0
         self._condition = threading.Condition()
@@ -93,6 +99,8 @@ class EngineControl(QObject):
 
         Raises Cancelled when `cancel` is set while waiting, EngineFailed when no engine runs.
         """
+        from app.engine.client import EngineClient
+
         with self._condition:
             while self._engine is None:
                 if cancel.is_set():
@@ -105,12 +113,10 @@ class EngineControl(QObject):
             return EngineClient(self._engine.url, self._engine.api_key)
 
     def _start(self, task: Task, turn: int, old: Engine | None, path: Path, options: tuple[str, ...]) -> None:
-        from app.actions.engine import start_engine
-
         _close(old)
         if turn != self._turn:
             raise Cancelled
-        engine = start_engine(
+        engine = self._ports.start_engine(
             self._pronk, path, options, lambda event: task.deliver(lambda: self._on_event(turn, event))
         )
         with self._condition:

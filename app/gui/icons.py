@@ -33,12 +33,13 @@ class _GlyphEngine(QIconEngine):
 
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         """Draw the glyph into `rect`."""
+        if rect.isEmpty():
+            return
         family, characters = _phosphor()
         font = QFont(family)
         font.setPixelSize(rect.height())
-        colour = QColor(getattr(current_theme(), self._role))
-        if mode == QIcon.Mode.Disabled:
-            colour.setAlphaF(0.4)
+        role = "muted" if mode == QIcon.Mode.Disabled else self._role
+        colour = QColor(getattr(current_theme(), role))
         painter.save()
         painter.setFont(font)
         painter.setPen(colour)
@@ -48,6 +49,8 @@ class _GlyphEngine(QIconEngine):
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         """Draw the glyph on a transparent picture."""
         picture = QPixmap(size)
+        if size.isEmpty():
+            return picture
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)
         self.paint(painter, QRect(0, 0, size.width(), size.height()), mode, state)

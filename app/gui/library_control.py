@@ -1,16 +1,23 @@
 """The library and this computer's devices as the window sees them: looked up on pool threads, told by signals."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from app.actions.context import Pronk
-from app.actions.models import LibraryModel, RemovedModel, add_model, list_models, remove_model, restore_model
 from app.actions.verdicts import JudgedModel, judge_model
 from app.core.errors import AppError
-from app.devices.values import Devices
+from app.gui.ports import Ports
 from app.gui.tasks import Tasks
+
+if TYPE_CHECKING:
+    from app.actions.models import LibraryModel, RemovedModel
+    from app.devices.values import Devices
 
 
 @dataclass(frozen=True)
@@ -30,9 +37,10 @@ class LibraryControl(QObject):
     removed = Signal(object)
     failed = Signal(object)
 
-    def __init__(self, pronk: Pronk, tasks: Tasks, parent: QObject | None = None) -> None:
+    def __init__(self, pronk: Pronk, tasks: Tasks, ports: Ports, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._pronk = pronk
+        self._ports = ports
         self._tasks = tasks
         self._view = LibraryView()
 
@@ -54,24 +62,20 @@ class LibraryControl(QObject):
 
     def find_devices(self) -> None:
         """Ask which devices this computer has, then judge the models."""
-
-        def find() -> Devices:
-            from app.actions.devices import find_devices
-
-            return find_devices(self._pronk)
-
-        self._tasks.run(lambda _: find(), done=self._on_devices, failed=self.failed.emit, owner=self)
+        self._tasks.run(
+            lambda _: self._ports.find_devices(self._pronk), done=self._on_devices, failed=self.failed.emit, owner=self
+        )
 
     def add(self, path: Path) -> None:
         """Put a GGUF file on the list."""
         self._tasks.run(
-            lambda _: add_model(self._pronk, path), done=self._on_added, failed=self.failed.emit, owner=self
+            lambda _: _models().add_model(self._pronk, path), done=self._on_added, failed=self.failed.emit, owner=self
         )
 
     def remove(self, model: LibraryModel) -> None:
         """Take a model off the list; its file stays."""
         self._tasks.run(
-            lambda _: remove_model(self._pronk, model.name),
+            lambda _: _models().remove_model(self._pronk, model.name),
             done=self._on_removed,
             failed=self.failed.emit,
             owner=self,
@@ -80,7 +84,7 @@ class LibraryControl(QObject):
     def restore(self, removed: RemovedModel) -> None:
         """Undo remove()."""
         self._tasks.run(
-            lambda _: restore_model(self._pronk, removed),
+            lambda _: _models().restore_model(self._pronk, removed),
             done=lambda _: self.refresh(),
             failed=self.failed.emit,
             owner=self,
@@ -104,9 +108,16 @@ class LibraryControl(QObject):
         self.refresh()
 
 
+def _models() -> ModuleType:
+    """Return the module of library actions, loaded on the pool thread that needs it first."""
+    from app.actions import models
+
+    return models
+
+
 def _judged(pronk: Pronk, devices: Devices | None) -> tuple[JudgedModel, ...]:
     judged = []
-    for model in list_models(pronk):
+    for model in _models().list_models(pronk):
         try:
             judged.append(judge_model(pronk, model, devices) if devices is not None else JudgedModel(model))
         except AppError as error:

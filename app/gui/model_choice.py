@@ -1,19 +1,23 @@
 """Which model answers: the one chosen last, the only one, or the one the user picks; its plan goes to the page."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
 
 from app.actions.context import Pronk
-from app.actions.models import LibraryModel
 from app.actions.verdicts import JudgedModel
 from app.core.settings import save_settings
 from app.devices.values import Devices
 from app.gui.chat.page import ChatPage
 from app.gui.engine_control import EngineControl, EngineState
 from app.gui.library_control import LibraryControl, LibraryView
+
+if TYPE_CHECKING:
+    from app.actions.models import LibraryModel
 
 
 class ModelChoice(QObject):

@@ -39,8 +39,11 @@ class Sidebar(QFrame):
         layout.addWidget(self.conversations, 1)
         layout.addWidget(self.notice)
         layout.addWidget(_line())
-        self._add_page(layout, "models", self.tr("Models"), "package")
-        self._add_page(layout, "convert", self.tr("Convert"), "swap")
+        pages = QVBoxLayout()
+        pages.setSpacing(2)
+        layout.addLayout(pages)
+        self._add_page(pages, "models", self.tr("Models"), "package")
+        self._add_page(pages, "convert", self.tr("Convert"), "swap")
 
     def show_page(self, name: str) -> None:
         """Mark the page that is shown."""

@@ -44,6 +44,8 @@ QPushButton[kind="row"] { background: transparent; border: 2px solid transparent
 QPushButton[kind="row"]:hover { background: $raised; }
 QPushButton[kind="row"]:focus { border: 2px solid $accent; }
 
+#send { min-height: 38px; }
+
 QToolButton { background: transparent; border: 2px solid transparent; border-radius: 6px; padding: 3px; }
 QToolButton:hover { background: $raised; }
 QToolButton:checked { background: $raised; }

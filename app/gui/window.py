@@ -14,9 +14,11 @@ from app.gui.engine_control import EngineControl
 from app.gui.library_control import LibraryControl
 from app.gui.model_choice import ModelChoice
 from app.gui.models.page import ModelsPage
+from app.gui.ports import Ports
 from app.gui.sidebar import Sidebar
 from app.gui.status_bar import StatusBar
 from app.gui.tasks import Tasks
+from app.gui.warm_up import warm_up
 
 SIZE_PX = (1180, 760)
 SMALLEST_PX = (640, 480)
@@ -28,7 +30,7 @@ class Window(QMainWindow):
 
     painted = Signal()
 
-    def __init__(self, pronk: Pronk, tasks: Tasks, model: str = "") -> None:
+    def __init__(self, pronk: Pronk, tasks: Tasks, model: str = "", ports: Ports | None = None) -> None:
         super().__init__()
         self.setWindowTitle("Pronk")
         self.resize(*SIZE_PX)
@@ -36,8 +38,9 @@ class Window(QMainWindow):
         self._was_painted = False
         self._model = model
         self.tasks = tasks
-        self.engine = EngineControl(pronk, tasks, self)
-        self.library = LibraryControl(pronk, tasks, self)
+        ports = ports or Ports()
+        self.engine = EngineControl(pronk, tasks, ports, self)
+        self.library = LibraryControl(pronk, tasks, ports, self)
         self.sidebar = Sidebar(self)
         self.chat = ChatPage(tasks, self)
         self.models = ModelsPage(self.library, self)
@@ -56,6 +59,7 @@ class Window(QMainWindow):
 
     def start(self) -> None:
         """Open the store, list the models, find the devices, start the engine: all on pool threads."""
+        self.tasks.run(lambda _: warm_up())
         self.conversations.start()
         self.choice.start(self._model)
         self.status.start()

@@ -9,7 +9,6 @@ from app.gui.widgets.buttons import push_button
 from app.gui.widgets.labels import plain_label, set_kind
 
 MAX_LINES = 10
-BUTTON_PX = 40
 
 
 class Composer(QFrame):
@@ -24,13 +23,14 @@ class Composer(QFrame):
         self.setObjectName("composer")
         self._answering = False
         self._field = _Field(self)
-        self._field.submitted.connect(self._on_submitted)
+        self._field.submitted.connect(self.submit)
         self._field.escaped.connect(self._on_escaped)
         self._field.focused.connect(self._on_focused)
         self._field.textChanged.connect(self._refresh)
         self._hint = plain_label(self.tr("Enter sends, Shift+Enter begins a new line"), "muted")
+        self._hint.setContentsMargins(2, 0, 0, 0)
         self._button = push_button(self.tr("Send"), self._on_button, "primary", "arrow-up")
-        self._button.setFixedHeight(BUTTON_PX)
+        self._button.setObjectName("send")
         self._button.setMinimumWidth(96)
         bottom = QHBoxLayout()
         bottom.addWidget(self._hint, 1)
@@ -62,7 +62,8 @@ class Composer(QFrame):
         """Say something short below the field; "" brings back the keys."""
         self._hint.setText(text or self.tr("Enter sends, Shift+Enter begins a new line"))
 
-    def _on_submitted(self) -> None:
+    def submit(self) -> None:
+        """Send what is written, unless an answer is being written."""
         text = self.draft.strip()
         if text and not self._answering:
             self._field.clear()
@@ -78,7 +79,7 @@ class Composer(QFrame):
         if self._answering:
             self.stopped.emit()
         else:
-            self._on_submitted()
+            self.submit()
 
     def _on_focused(self, focused: bool) -> None:
         self.setProperty("focused", focused)

@@ -1,15 +1,16 @@
 """Joins the conversation page with the store and the engine: sends, stops, regenerates, edits, switches branches."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
 from app.actions import conversation as actions
 from app.actions.context import Pronk
-from app.chat.store import ChatStore
 from app.chat.values import Conversation, Message
 from app.core.errors import AppError
 from app.engine.values import Answer, ChatOptions, PromptRead, ReasoningArrived, TextArrived
@@ -18,6 +19,9 @@ from app.gui.chat.message_view import AssistantMessage
 from app.gui.chat.page import ChatPage
 from app.gui.engine_control import EngineControl, EngineState
 from app.gui.tasks import Task, Tasks
+
+if TYPE_CHECKING:
+    from app.chat.store import ChatStore
 
 Act = Callable[[actions.Talk, int, actions.OnEvent, threading.Event], Message]
 
@@ -282,7 +286,7 @@ class ChatController(QObject):
         if store is not None:
             self._tasks.run(lambda _: _branch(store, store.path(conversation_id)), done=self._on_branch, owner=self)
 
-    def _on_branch(self, branch: "Branch") -> None:
+    def _on_branch(self, branch: Branch) -> None:
         if not branch.messages:
             self._page.show_empty()
             return

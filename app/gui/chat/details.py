@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
+from app.core.units import format_size
 from app.gui.widgets.labels import plain_label
 from app.gui.widgets.memory_bar import MemoryBar, Part
 
 WIDTH_PX = 340
+FIGURES = ("n_gpu_layers", "n_layers_total", "context", "kv_type", "n_batch", "n_ubatch", "n_threads", "parallel")
 
 
 class DetailsPanel(QFrame):
@@ -63,15 +65,22 @@ class DetailsPanel(QFrame):
         name = str(device.get("id", ""))
         title = self.tr("Main memory") if name.upper() in ("CPU", "HOST", "") else name
         column.addSpacing(8)
-        column.addWidget(plain_label(title, "strong"))
+        size = format_size(int(device.get("total_bytes") or 0))
+        column.addWidget(plain_label(f"{title} · {size}", "strong"))
         column.addWidget(MemoryBar(parts_of(device), int(device.get("total_bytes") or 0)))
 
     def _add_figures(self, column: QVBoxLayout, plan: Mapping[str, Any]) -> None:
         column.addSpacing(8)
         column.addWidget(plain_label(self.tr("Settings of llama.cpp"), "strong"))
-        for name in ("n_gpu_layers", "n_layers_total", "context", "kv_type", "n_batch", "n_ubatch", "n_threads"):
-            if name in plan:
-                column.addWidget(plain_label(f"{name}: {plan[name]}", "muted"))
+        grid = QGridLayout()
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(0, 1)
+        for row, name in enumerate(name for name in FIGURES if name in plan):
+            value = plan[name]
+            grid.addWidget(plain_label(name, "muted"), row, 0)
+            text = f"{value:,}" if isinstance(value, int) else str(value)
+            grid.addWidget(plain_label(text, "muted"), row, 1, Qt.AlignmentFlag.AlignRight)
+        column.addLayout(grid)
 
 
 def headline(plan: Mapping[str, Any]) -> str:

@@ -143,8 +143,9 @@ class MessageList(QScrollArea):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the reading column centred and at most 760 px wide."""
         super().resizeEvent(event)
-        side_px = max(SIDE_PX, (self.viewport().width() - COLUMN_PX) // 2)
-        self._layout.setContentsMargins(side_px, 20, side_px, 20)
+        side_px = max(SIDE_PX, (self.width() - COLUMN_PX) // 2)
+        bar_px = self.width() - self.viewport().width()
+        self._layout.setContentsMargins(side_px, 20, side_px - bar_px, 20)
 
     def _on_range_changed(self, _: int, maximum: int) -> None:
         bar = self.verticalScrollBar()

@@ -194,7 +194,7 @@ def stats_text(message: Message) -> str:
     words = []
     speed, first_s = _number(timings, "decode_tokens_per_s"), _number(timings, "first_token_s")
     if speed:
-        words.append(f"{speed:.0f} tok/s" if speed >= 10 else f"{speed:.1f} tok/s")
+        words.append(f"{speed:,.0f} tok/s" if speed >= 10 else f"{speed:.1f} tok/s")
     if first_s is not None:
         words.append(f"first word after {first_s:.1f} s")
     if message.state == "stopped":

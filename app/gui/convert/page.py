@@ -7,7 +7,6 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from app.actions.context import Pronk
-from app.actions.convert import ConvertRequest, convert, convert_plan
 from app.core.errors import AppError
 from app.gui.convert.progress_step import ProgressStep
 from app.gui.convert.source_step import SourceStep
@@ -74,7 +73,7 @@ class ConvertPage(QWidget):
         self.source.show_folder(folder)
         self.source.show_text(self.tr("Reading the checkpoint's headers…"))
         self._look = self._tasks.run(
-            lambda task: convert_plan(self._pronk, folder, OFFERED),
+            lambda _: _plan(self._pronk, folder),
             done=lambda plan: self._on_planned(folder, plan),
             failed=lambda error: self._on_refused(folder, error),
             owner=self,
@@ -82,14 +81,13 @@ class ConvertPage(QWidget):
 
     def start(self, types: tuple[str, ...]) -> None:
         """Convert to these types into the library."""
-        request = ConvertRequest(self._folder, types)
         self.notice.dismiss()
         self.source.setEnabled(False)
         self.types.setEnabled(False)
         self.progress.begin(types)
         self.progress.show()
         self._job = self._tasks.run(
-            lambda task: convert(self._pronk, request, task.emit, task.cancelled),
+            lambda task: _convert(self._pronk, self._folder, types, task),
             done=self._on_done,
             failed=self._on_failed,
             event=self.progress.show_event,
@@ -154,3 +152,15 @@ class ConvertPage(QWidget):
             inner.addWidget(step)
         inner.addWidget(self.notice)
         inner.addStretch(1)
+
+
+def _plan(pronk: Pronk, folder: str) -> dict[str, Any]:
+    from app.actions.convert import convert_plan
+
+    return convert_plan(pronk, folder, OFFERED)
+
+
+def _convert(pronk: Pronk, folder: str, types: tuple[str, ...], task: Task) -> dict[str, Any]:
+    from app.actions.convert import ConvertRequest, convert
+
+    return convert(pronk, ConvertRequest(folder, types), task.emit, task.cancelled)

@@ -6,7 +6,6 @@ CommonMark is read line by line, so a block is final once the next one has begun
 import re
 from dataclasses import dataclass
 
-from app.gui.markdown.parse import parse_blocks
 from app.gui.markdown.pieces import Block, Code, Paragraph, Piece, Run
 from app.gui.safe_text import visible_text
 
@@ -55,7 +54,7 @@ class StreamSplitter:
             finished.append(code)
         if (open_fence := self._open_fence()) is not None:
             return finished, (open_fence,)
-        blocks = parse_blocks(self._tail)
+        blocks = _parse(self._tail)
         if len(blocks) > 1:
             finished += [piece for block in blocks[:-1] for piece in block.pieces]
             self._cut_at_line(blocks[-1].first_line)
@@ -68,7 +67,7 @@ class StreamSplitter:
             return finished, block.pieces if block else ()
         if len(block.item_lines) > 1:
             head = self._cut_at_line(block.item_lines[-1])
-            finished += [piece for part in parse_blocks(head) for piece in part.pieces]
+            finished += [piece for part in _parse(head) for piece in part.pieces]
             more, tail = self._settle()
             return finished + more, tail
         if len(self._tail) > LONG_BLOCK_CHARACTERS:
@@ -107,6 +106,12 @@ class StreamSplitter:
             position = self._tail.index("\n", position) + 1
         head, self._tail = self._tail[:position], self._tail[position:]
         return head
+
+
+def _parse(source: str) -> tuple[Block, ...]:
+    from app.gui.markdown.parse import parse_blocks  # markdown-it is loaded with the first answer, not with the window
+
+    return parse_blocks(source)
 
 
 def _is_fence(opening: re.Match[str]) -> bool:

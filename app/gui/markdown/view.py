@@ -14,7 +14,7 @@ from app.gui.theme import current_theme
 from app.gui.throttle import Throttle
 
 CAP_CHARACTERS = 1_000_000
-SLICE_CHARACTERS = 2_000
+SLICE_CHARACTERS = 1_000
 GAP_PX = 10
 
 
@@ -56,6 +56,11 @@ class MarkdownView(QWidget):
     def text(self) -> str:
         """The whole Markdown text, shown or waiting."""
         return self._text
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all text is shown for good."""
+        return self._settled
 
     @property
     def capped(self) -> bool:

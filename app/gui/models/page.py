@@ -1,11 +1,13 @@
 """The models page: what is in the library, what each model would do here, add and remove."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.actions.models import LibraryModel, RemovedModel
 from app.gui.library_control import LibraryControl, LibraryView
 from app.gui.models.row import ModelRow
 from app.gui.widgets.buttons import push_button
@@ -13,7 +15,10 @@ from app.gui.widgets.column import page_column
 from app.gui.widgets.labels import plain_label
 from app.gui.widgets.notice import Notice
 
-COLUMN_PX = 860
+COLUMN_PX = 760
+
+if TYPE_CHECKING:
+    from app.actions.models import LibraryModel, RemovedModel
 
 
 class ModelsPage(QWidget):

@@ -121,8 +121,8 @@ class ModelPicker(QPushButton):
         self._popup = None
 
     def _refresh(self) -> None:
-        model = next((judged.model for judged in self._models if judged.path == self._current), None)
-        name = one_line(f"{model.name} · {model.type}" if model else self.tr("Choose a model"), 48)
+        current = next((judged for judged in self._models if judged.path == self._current), None)
+        name = one_line(current.title if current is not None else self.tr("Choose a model"), 48)
         self.setText(name.replace("&", "&&"))
         self.setIcon(icon("caret-down"))
         self.setAccessibleName(self.tr("Model: {0}").format(name))

@@ -9,7 +9,7 @@ from app.gui.icons import icon
 from app.gui.widgets.buttons import push_button
 from app.gui.widgets.labels import ElidedLabel, plain_label
 
-ROW_PX = 54
+ROW_PX = 58
 VERDICT_KINDS = {"gpu": "ok", "partial": "muted", "cpu": "muted", "too_big": "warning"}
 VERDICT_ICONS = {"gpu": "lightning", "partial": "stack", "cpu": "cpu", "too_big": "warning"}
 
@@ -21,13 +21,12 @@ class PickerRow(QWidget):
 
     def __init__(self, judged: JudgedModel, current: bool, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        model = judged.model
         too_big = judged.verdict == "too_big"
         self.button = QPushButton()
         self.button.setProperty("kind", "row")
         self.button.setFixedHeight(ROW_PX)
         self.button.setEnabled(not judged.problem)
-        self.button.setAccessibleName(f"{model.name}, {verdict_words(judged)}")
+        self.button.setAccessibleName(f"{judged.title}, {verdict_words(judged)}")
         self.button.clicked.connect(lambda: self.chosen.emit(False))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -39,7 +38,7 @@ class PickerRow(QWidget):
 
     def _fill(self, judged: JudgedModel, current: bool) -> None:
         model = judged.model
-        name = ElidedLabel(f"{model.name} · {model.type}")
+        name = ElidedLabel(judged.title)
         name.setProperty("kind", "strong")
         size = plain_label(format_size(model.size_bytes), "muted")
         sign = plain_label()
@@ -52,7 +51,7 @@ class PickerRow(QWidget):
         first.addWidget(size)
         second.addWidget(verdict, 1)
         words = QVBoxLayout()
-        words.setSpacing(0)
+        words.setSpacing(1)
         words.addLayout(first)
         words.addLayout(second)
         inside = QHBoxLayout(self.button)

@@ -22,10 +22,10 @@ class ModelRow(QFrame):
         self.setObjectName("card")
         self.judged = judged
         model = judged.model
-        self.setAccessibleName(model.name)
-        name = ElidedLabel(model.name)
+        self.setAccessibleName(judged.title)
+        name = ElidedLabel(judged.title)
         name.setProperty("kind", "strong")
-        facts = " · ".join(part for part in (model.architecture, model.type, format_size(model.size_bytes)) if part)
+        facts = " · ".join(part for part in (model.architecture, format_size(model.size_bytes)) if part)
         sign = plain_label()
         sign.setPixmap(icon(verdict_icon(judged)).pixmap(16, 16))
         verdict = ElidedLabel(verdict_words(judged) or self.tr("Looking at this computer…"))

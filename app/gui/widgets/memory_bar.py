@@ -61,7 +61,7 @@ class MemoryBar(QWidget):
         lines = [(part.name, part.label, format_size(part.size_bytes)) for part in self._parts]
         return [
             *lines,
-            ("", self.tr("Free of {0}").format(format_size(self._total_bytes)), format_size(self._free_bytes)),
+            ("", self.tr("Free"), format_size(self._free_bytes)),
         ]
 
     def _paint_bar(self, painter: QPainter) -> None:
