@@ -11,14 +11,17 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+from app.chat.backup import backups
 from app.chat.migrations import MIGRATIONS, migrate, schema_version
 from app.core.sqlite import is_damage, open_reader, open_writer, transaction
 
 _Row = Sequence[Any]
 _GIVE_UP_AFTER = 100_000  # ids in a row that hold nothing readable
 
-_CONVERSATION_COLUMNS = "id, title, model, created_at, updated_at, leaf_id, deleted_at"
-_MESSAGE_COLUMNS = "id, conversation_id, parent_id, role, text, state, created_at, details"
+_TABLES = {
+    "conversations": "id, title, model, created_at, updated_at, leaf_id, deleted_at",
+    "messages": "id, conversation_id, parent_id, role, text, state, created_at, details",
+}
 
 
 def recover_if_damaged(path: Path, now: Callable[[], float] = time.time) -> str:
@@ -33,12 +36,13 @@ def recover_if_damaged(path: Path, now: Callable[[], float] = time.time) -> str:
     part = fresh.with_name(fresh.name + ".part")
     for suffix in ("", "-wal", "-shm"):
         Path(f"{part}{suffix}").unlink(missing_ok=True)
-    n_conversations, n_messages = _copy_readable(path, part)
+    n_conversations, n_messages = _copy_readable([path, *backups(path)[:1]], part)
     part.replace(fresh)
     aside = path.with_name(f"{path.stem}.damaged-{time.strftime('%Y%m%d-%H%M%S', time.localtime(now()))}{path.suffix}")
     _swap(path, fresh, aside)
-    found = f"{n_messages} messages in {n_conversations} conversations could be read and are here"
-    return f"The file of conversations was damaged: {found}. The damaged file is kept as {aside.name}."
+    found = f"{n_messages} messages in {n_conversations} conversations were brought back"
+    origin = "from it and from the last backup" if backups(path) else "from it"
+    return f"The file of conversations was damaged: {found} {origin}. The damaged file is kept as {aside.name}."
 
 
 def finish_interrupted(path: Path) -> None:
@@ -71,22 +75,23 @@ def _is_whole(path: Path) -> bool:
         raise
 
 
-def _copy_readable(damaged: Path, target: Path) -> tuple[int, int]:
-    """Write a new database with every row of `damaged` that can be read; returns conversations and messages."""
+def _copy_readable(files: Sequence[Path], target: Path) -> tuple[int, int]:
+    """Write a new database with every row that can be read; returns how many conversations and messages.
+
+    Of a row that stands in several files the first wins: ids are never used again.
+    """
     writer = open_writer(target, every_commit_on_disk=True)
     try:
         migrate(writer, target)
         writer.execute("PRAGMA foreign_keys=OFF")
         with transaction(writer):
-            for row in _readable(damaged, "conversations", _CONVERSATION_COLUMNS):
-                _insert(writer, "conversations", _CONVERSATION_COLUMNS, row)
-            for row in _readable(damaged, "messages", _MESSAGE_COLUMNS):
-                _insert(writer, "messages", _MESSAGE_COLUMNS, row)
+            for file in files:
+                for table, columns in _TABLES.items():
+                    for row in _readable(file, table, columns):
+                        _insert(writer, table, columns, row)
             _mend_links(writer)
         writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        counts = [
-            writer.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("conversations", "messages")
-        ]
+        counts = [writer.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in _TABLES]
     finally:
         writer.close()
     return counts[0], counts[1]
@@ -94,7 +99,7 @@ def _copy_readable(damaged: Path, target: Path) -> tuple[int, int]:
 
 def _insert(writer: sqlite3.Connection, table: str, columns: str, row: _Row) -> None:
     marks = ", ".join("?" for _ in row)
-    with suppress(sqlite3.IntegrityError):  # a row whose bytes were hit may break a rule of the table
+    with suppress(sqlite3.IntegrityError):  # it is there already, or its bytes were hit and break a rule of the table
         writer.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", tuple(row))
 
 

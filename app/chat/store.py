@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from app.chat.backup import back_up_daily
 from app.chat.lock import OwnerLock
 from app.chat.migrations import MIGRATIONS, migrate, stored_version
 from app.chat.recovery import finish_interrupted, recover_if_damaged
@@ -234,6 +235,7 @@ def _ready(path: Path) -> sqlite3.Connection:
             path.chmod(0o600)  # nobody else's to read; the log beside it gets the same
         migrate(connection, path)
         connection.execute("UPDATE messages SET state = 'stopped' WHERE state = 'streaming'")
+        back_up_daily(connection, path, time.time())
     except BaseException:
         connection.close()
         raise

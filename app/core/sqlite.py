@@ -83,12 +83,13 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def back_up(connection: sqlite3.Connection, target: Path) -> None:
-    """Copy the whole database to `target` in one step, whatever is being written."""
+    """Copy the whole database to `target`, one file without a log, in one step."""
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
     copy = sqlite3.connect(part)
     try:
         connection.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
     finally:
         copy.close()
     part.replace(target)

@@ -167,6 +167,30 @@ def test_a_file_that_was_hit_hard_is_kept_and_told(home: Home, damage) -> None:
         assert "life goes on" in texts_in(store)
 
 
+def test_a_lost_file_comes_back_from_the_backup(home: Home) -> None:
+    texts = filled(home.chats_db, 3, 3)
+    ChatStore.open(home.chats_db).close()  # makes the day's backup
+    with ChatStore.open(home.chats_db) as store:
+        store.add(store.create("later").id, None, "user", "after the backup")
+    home.chats_db.write_bytes(b"\0" * home.chats_db.stat().st_size)
+    with ChatStore.open(home.chats_db) as store:
+        assert "9 messages in 3 conversations were brought back from it and from the last backup" in store.notice
+        assert texts_in(store) == texts
+
+
+def test_a_row_in_file_and_backup_is_taken_from_the_file(home: Home) -> None:
+    filled(home.chats_db, 8, 12)
+    with ChatStore.open(home.chats_db) as store:
+        store.update(1, "edited after the backup")
+        (root,) = store._session.rows("SELECT rootpage FROM sqlite_master WHERE name = 'messages_by_parent'")[0]
+    data = bytearray(home.chats_db.read_bytes())
+    data[4096 * (root - 1) : 4096 * root] = b"\xff" * 4096
+    home.chats_db.write_bytes(data)
+    with ChatStore.open(home.chats_db) as store:
+        assert "96 messages in 8 conversations" in store.notice
+        assert store.message(1).text == "edited after the backup"
+
+
 def test_a_log_that_was_cut_costs_at_most_its_end(home: Home, tmp_path: Path) -> None:
     told: Told = {}
     with writer(home.chats_db) as process:
