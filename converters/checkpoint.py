@@ -48,11 +48,7 @@ def _hoist_text_config(config: JsonObject) -> JsonObject:
 
 def _collect_tensors(folder: Path) -> dict[str, StoredTensor]:
     weight_map = _weight_map(folder)
-    names = (
-        sorted(set(weight_map.values()))
-        if weight_map
-        else sorted(path.name for path in folder.glob("model*.safetensors"))
-    )
+    names = sorted(set(weight_map.values())) or _unindexed(folder)
     if not names:
         raise _no_weights(folder)
     tensors: dict[str, StoredTensor] = {}
@@ -65,6 +61,13 @@ def _collect_tensors(folder: Path) -> dict[str, StoredTensor]:
     if weight_map:
         _compare_with_index(weight_map, tensors)
     return tensors
+
+
+def _unindexed(folder: Path) -> list[str]:
+    """Name the weights of a folder without an index: the one file, or all that start with model."""
+    if (folder / "model.safetensors").is_file():
+        return ["model.safetensors"]
+    return sorted(path.name for path in folder.glob("model*.safetensors"))
 
 
 def _weight_map(folder: Path) -> dict[str, str]:

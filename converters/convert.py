@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from converters.checkpoint import Checkpoint, open_checkpoint
-from converters.errors import BadRequest
+from converters.errors import BadCheckpoint, BadRequest
 from converters.events import Cancel, Listener
 from converters.families.base import Family
 from converters.general import file_metadata, general_metadata
@@ -30,6 +30,7 @@ from converters.tokenizer.load import LoadedTokenizer, load_tokenizer
 from converters.tokenizer.probe_texts import probe_texts
 from converters.values import Value
 
+_MAX_THREADS = 256
 _log = logging.getLogger(__name__)
 
 
@@ -46,7 +47,7 @@ class Request:
     def threads(self) -> int:
         """Worker threads; 0 means one for each CPU that this process may use."""
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return self.n_threads or usable
+        return min(self.n_threads or usable, _MAX_THREADS)
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Prepared:
 
     def files(self, pre: str) -> list[OutputFile]:
         """Lay out every file, with the tokenizer's pre-tokenizer of that name."""
-        tokenizer = {**self.tokenizer.metadata(pre), **self.family.tokenizer_overrides()}
+        tokenizer = {**self.tokenizer.metadata(pre), **self.family.tokenizer_values(self.tokenizer.config)}
         shared = {**self.general, **self.family.metadata()}
         return [
             plan_file(path, kind, {**shared, **file_metadata(kind.number), **tokenizer}, types, self.sources)
@@ -74,14 +75,16 @@ class Prepared:
         ]
 
 
-def prepare(request: Request, helper: Helper) -> Prepared:
+def prepare(request: Request, helper: Helper, cancel: Cancel) -> Prepared:
     """Read headers, config and tokenizer, and choose the types; no weight is read and nothing written."""
     file_types = [_file_type(name) for name in dict.fromkeys(request.types)]
     checkpoint = open_checkpoint(request.folder)
     class_name, family_class = find_family(checkpoint.config)
     family = family_class.from_config(checkpoint.config)
     sources = map_tensors(checkpoint, family)
-    tokenizer = load_tokenizer(checkpoint.folder, checkpoint.config, checkpoint.config["vocab_size"])
+    cancel.check()
+    tokenizer = _load_tokenizer(checkpoint, family)
+    cancel.check()
     general = general_metadata(checkpoint.folder, family.ARCHITECTURE, {s.name: s.shape for s in sources})
     metadata = {**general, **family.metadata()}
     types, warnings = choose_types(file_types, family.model_sizes(), metadata, sources, _wide_type(sources), helper)
@@ -91,10 +94,17 @@ def prepare(request: Request, helper: Helper) -> Prepared:
     )  # fmt: skip
 
 
+def _load_tokenizer(checkpoint: Checkpoint, family: Family) -> LoadedTokenizer:
+    n_vocab = checkpoint.config.get("vocab_size")
+    if type(n_vocab) is not int:
+        raise BadCheckpoint("config.json has no vocab_size.")
+    return load_tokenizer(checkpoint.folder, checkpoint.config, n_vocab, family.PRE_TOKENIZERS)
+
+
 def dry_run(request: Request, cancel: Cancel) -> JsonObject:
     """Give the exact plan: tensors with types, bytes of output, disk and memory needed."""
     with Helper(cancel) as helper:
-        prepared = prepare(request, helper)
+        prepared = prepare(request, helper, cancel)
     files = prepared.files(prepared.tokenizer.candidates[0])
     tensors = [[_tensor_entry(tensor.source, tensor.type) for tensor in file.tensors] for file in files]
     sizes = [file.size_bytes for file in files]
@@ -114,7 +124,7 @@ def convert(request: Request, cancel: Cancel, listener: Listener) -> JsonObject:
     """Write the files and give the result; raises a ConvertError, with nothing half-written left in view."""
     start = time.monotonic()
     with Helper(cancel) as helper:
-        prepared = prepare(request, helper)
+        prepared = prepare(request, helper, cancel)
         guessed = prepared.files(prepared.tokenizer.candidates[0])
         check_disk(guessed)
         listener.progress("read", 0, prepared.checkpoint.size_bytes, "tokenizer")

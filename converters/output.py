@@ -148,6 +148,7 @@ def _lock(descriptor: int) -> None:
     if sys.platform == "win32":
         import msvcrt
 
+        os.lseek(descriptor, 1 << 40, os.SEEK_SET)  # far behind the data: a locked range cannot be read there
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     else:
         import fcntl

@@ -10,8 +10,8 @@ from converters.quant_types import FileType, GgmlType, file_order, size_of
 from converters.values import Metadata
 
 BLOCK_VALUES = 1 << 20  # values of a row block: small enough to cancel within a fraction of a second
-_BASE_MEMORY_BYTES = 320 << 20  # interpreter, libraries, tokenizer, helper
-_BYTES_PER_TOKEN = 1500  # Python's objects of one vocabulary entry, seen on 49k and 262k entries
+_BASE_MEMORY_BYTES = 176 << 20  # interpreter, libraries, tokenizer, helper
+_BYTES_PER_TOKEN = 1000  # Python's objects of one vocabulary entry and its merge
 
 
 @dataclass(frozen=True)

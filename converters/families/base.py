@@ -27,13 +27,15 @@ class Family:
     """One architecture. Subclasses declare sizes with size(), and fill the tables.
 
     TENSORS maps a name in the checkpoint to a name in the file; {i} stands for the block number. OPTIONAL are the
-    checkpoint names that may be missing; DROPPED are regular expressions of those that are left out on purpose.
+    checkpoint names that may be missing; DROPPED are regular expressions of those that are left out on purpose;
+    PRE_TOKENIZERS are names to try first, where several of llama.cpp's do the same and this one is customary.
     """
 
     ARCHITECTURE: ClassVar[str]
     TENSORS: ClassVar[Mapping[str, str]]
     OPTIONAL: ClassVar[frozenset[str]] = frozenset()
     DROPPED: ClassVar[tuple[str, ...]] = ()
+    PRE_TOKENIZERS: ClassVar[tuple[str, ...]] = ()
 
     n_layer: int = size("num_hidden_layers")
 
@@ -65,8 +67,8 @@ class Family:
         """Give the step that a tensor's rows take, by its GGUF name with {i}."""
         return IDENTITY
 
-    def tokenizer_overrides(self) -> dict[str, Value]:
-        """Give tokenizer.* values that this architecture fixes whatever the tokenizer's files say."""
+    def tokenizer_values(self, tokenizer_config: JsonObject) -> dict[str, Value]:
+        """Give tokenizer.* values that only this architecture has, or fixes whatever the tokenizer's files say."""
         return {}
 
     def computed(self) -> dict[str, Array]:

@@ -10,6 +10,7 @@ from typing import Any
 from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.families.base import Family, size
 from converters.families.rope import Rope, llama3_rope, rope_metadata, rope_settings
+from converters.jsonfile import JsonObject
 from converters.quant_types import ModelSizes
 from converters.transforms import IDENTITY, Array, RowTransform, llama3_rope_factors, rope_pairs
 from converters.values import Value, f32, flag, u32
@@ -119,12 +120,14 @@ class Llama(Family):
         """Reorder the rotary rows of queries and keys, weights and biases."""
         return rope_pairs(self.head_dim) if pattern.startswith(_ROTARY) else IDENTITY
 
-    def tokenizer_overrides(self) -> dict[str, Value]:
+    def tokenizer_values(self, tokenizer_config: JsonObject) -> dict[str, Value]:
         """Granite and SmolLM share a vocabulary of 49152 and start without bos; CodeLlama's 32016 has infill tokens."""
+        prefix = tokenizer_config.get("add_prefix_space")
+        values = {"tokenizer.ggml.add_space_prefix": flag(prefix)} if isinstance(prefix, bool) else {}
         if self.n_vocab == 49152:
-            return {"tokenizer.ggml.add_bos_token": flag(False)}
+            values["tokenizer.ggml.add_bos_token"] = flag(False)
         infill = {"prefix": 32007, "suffix": 32008, "middle": 32009, "eot": 32010} if self.n_vocab == 32016 else {}
-        return {f"tokenizer.ggml.{kind}_token_id": u32(number) for kind, number in infill.items()}
+        return values | {f"tokenizer.ggml.{kind}_token_id": u32(number) for kind, number in infill.items()}
 
     def computed(self) -> dict[str, Array]:
         """Give rope_freqs.weight for rope_type llama3."""

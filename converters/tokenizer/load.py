@@ -11,7 +11,7 @@ from converters.jsonfile import JsonObject, read_object, read_optional
 from converters.tokenizer.bpe import TokenType, added_tokens, read_vocab, require_byte_level_bpe
 from converters.tokenizer.pre_tokenizers import ordered
 from converters.tokenizer.special import special_metadata, template_metadata
-from converters.values import Value, flag, i32s, text, texts
+from converters.values import Value, i32s, text, texts
 
 
 class HfTokenizer:
@@ -39,8 +39,8 @@ class HfTokenizer:
 class LoadedTokenizer:
     """Everything of the tokenizer but its pre-tokenizer's name, which detect.py finds among the candidates."""
 
-    before_pre: dict[str, Value]
-    after_pre: dict[str, Value]
+    config: JsonObject
+    values: dict[str, Value]
     n_tokens: int
     candidates: tuple[str, ...]
     special_tokens: tuple[str, ...]
@@ -48,12 +48,13 @@ class LoadedTokenizer:
 
     def metadata(self, pre: str | None) -> dict[str, Value]:
         """Give all tokenizer.* values; without pre the file needs an override when it is loaded."""
-        chosen = {} if pre is None else {"tokenizer.ggml.pre": text(pre)}
-        return {**self.before_pre, **chosen, **self.after_pre}
+        return self.values if pre is None else {**self.values, "tokenizer.ggml.pre": text(pre)}
 
 
-def load_tokenizer(folder: Path, config: JsonObject, n_vocab: int) -> LoadedTokenizer:
-    """Read tokenizer.json and its neighbours; raises BadCheckpoint or NotYet, naming the file."""
+def load_tokenizer(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str] = ()) -> LoadedTokenizer:
+    """Read tokenizer.json and its neighbours; raises BadCheckpoint or NotYet, naming the file.
+
+    preferred: pre-tokenizers that are tried first among equals."""
     path = _tokenizer_json(folder)
     tokenizer = read_object(path)
     tokenizer_config = read_optional(folder / "tokenizer_config.json")
@@ -63,11 +64,10 @@ def load_tokenizer(folder: Path, config: JsonObject, n_vocab: int) -> LoadedToke
     vocab = read_vocab(tokenizer, added, n_vocab, reference)
     cleans = bool(tokenizer_config.get("clean_up_tokenization_spaces", True))
     controls = tuple(t for t, kind in zip(vocab.tokens, vocab.types, strict=True) if kind is TokenType.CONTROL)
-    prefix = tokenizer_config.get("add_prefix_space")
-    before = {"tokenizer.ggml.add_space_prefix": flag(prefix)} if isinstance(prefix, bool) else {}
     return LoadedTokenizer(
-        before_pre={**before, "tokenizer.ggml.model": text("gpt2")},
-        after_pre={
+        config=tokenizer_config,
+        values={
+            "tokenizer.ggml.model": text("gpt2"),
             "tokenizer.ggml.tokens": texts(vocab.tokens),
             "tokenizer.ggml.token_type": i32s(vocab.types),
             "tokenizer.ggml.merges": texts(vocab.merges),
@@ -75,7 +75,7 @@ def load_tokenizer(folder: Path, config: JsonObject, n_vocab: int) -> LoadedToke
             **template_metadata(folder, tokenizer_config),
         },
         n_tokens=len(vocab.tokens),
-        candidates=ordered(tokenizer, cleans),
+        candidates=ordered(tokenizer, cleans, preferred),
         special_tokens=controls,
         reference=reference,
     )

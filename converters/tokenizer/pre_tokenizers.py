@@ -5,7 +5,7 @@ src/llama-vocab.cpp, llama_vocab::impl::load and llm_tokenizer_bpe.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,22 +19,11 @@ class PreTokenizer:
     name: str
     style: str
     ignores_merges: bool = False
-    cleans_spaces: bool = True
+    cleans_spaces: bool | None = True  # None: passes for both
 
 
 _CLEAN = {
-    "gpt2": (
-        "gpt-2",
-        "mpt",
-        "olmo",
-        "jais",
-        "phi-2",
-        "roberta-bpe",
-        "mellum",
-        "modern-bert",
-        "exaone4",
-        "jina-v2-code",
-    ),
+    "gpt2": ("mpt", "olmo", "jais", "phi-2", "roberta-bpe", "mellum", "modern-bert", "exaone4", "jina-v2-code"),
     "digits": ("starcoder", "refact", "codeshell", "exaone", "minerva-7b", "mellum2"),
     "llama3": ("dbrx", "smaug-bpe", "chatglm-bpe"),
     "qwen2": ("stablelm2", "megrez"),
@@ -59,6 +48,7 @@ TABLE: tuple[PreTokenizer, ...] = (
     *(PreTokenizer(name, style, True) for style, names in _IGNORING_MERGES.items() for name in names),
     PreTokenizer("tekken", "tekken", True, False),
     PreTokenizer("granite-embed-multi-97m", "gpt4o", True, False),
+    PreTokenizer("gpt-2", "gpt2", False, None),
     *(PreTokenizer(name, style, False, False) for style, names in _VERBATIM.items() for name in names),
     *(PreTokenizer(name, style) for style, names in _CLEAN.items() for name in names),
 )
@@ -74,15 +64,17 @@ _MARKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-def ordered(tokenizer: JsonObject, cleans_spaces: bool) -> tuple[str, ...]:
+def ordered(tokenizer: JsonObject, cleans_spaces: bool, preferred: Sequence[str] = ()) -> tuple[str, ...]:
     """Give every known name, the likeliest first.
 
-    cleans_spaces: tokenizer_config.json's clean_up_tokenization_spaces; it changes decoding, never the ids."""
+    cleans_spaces: tokenizer_config.json's clean_up_tokenization_spaces; it changes decoding, never the ids.
+    preferred: names that go before all others that fit as well."""
     style = _style(tokenizer.get("pre_tokenizer"))
     ignores = bool((tokenizer.get("model") or {}).get("ignore_merges", False))
 
-    def misfit(entry: PreTokenizer) -> tuple[bool, bool, bool]:
-        return entry.style != style, entry.ignores_merges != ignores, entry.cleans_spaces != cleans_spaces
+    def misfit(entry: PreTokenizer) -> tuple[bool, bool, bool, bool]:
+        cleans_otherwise = entry.cleans_spaces not in (None, cleans_spaces)
+        return entry.style != style, entry.ignores_merges != ignores, entry.name not in preferred, cleans_otherwise
 
     return tuple(entry.name for entry in sorted(TABLE, key=misfit))
 

@@ -6,6 +6,7 @@ neighbours, and BF16 safetensors in two shards with their index; numpy, gguf and
 
 import argparse
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 import safetensors
+
+from tests.support.gguf_file import GgufFile, read_gguf
 
 Array = npt.NDArray[np.float32]
 SMOLLM2_PRE_TOKENIZER = {
@@ -33,13 +36,13 @@ _OTHER_NAMES = {"token_embd": "model.embed_tokens", "output_norm": "model.norm",
 
 def make_checkpoint(gguf_path: Path, folder: Path, n_shards: int = 2) -> Path:
     """Dequantize a llama GGUF into a checkpoint folder, weights rounded to BF16; gives the folder."""
-    reader = gguf.GGUFReader(gguf_path)
-    facts = {name: field.contents() for name, field in reader.fields.items()}
+    source = read_gguf(gguf_path)
+    facts = source.metadata
     folder.mkdir(parents=True, exist_ok=True)
-    config = _config(facts, tied=all(tensor.name != "output.weight" for tensor in reader.tensors))
+    config = _config(facts, tied="output.weight" not in source.tensors)
     _write_json(folder / "config.json", config)
     _write_tokenizer(folder, facts)
-    tensors = dict(_hf_tensors(reader, config))
+    tensors = dict(_hf_tensors(source, config))
     write_shards(folder, tensors, n_shards)
     return folder
 
@@ -98,12 +101,14 @@ def write_tokenizer(folder: Path, tokens: Sequence[str], control: Sequence[int],
     _write_json(folder / "tokenizer.json", document)
 
 
-def _hf_tensors(reader: "gguf.GGUFReader", config: Mapping[str, Any]) -> Iterator[tuple[str, npt.NDArray[np.uint16]]]:
+def _hf_tensors(source: GgufFile, config: Mapping[str, Any]) -> Iterator[tuple[str, npt.NDArray[np.uint16]]]:
     heads = {"attn_q": config["num_attention_heads"], "attn_k": config["num_key_value_heads"]}
-    for tensor in reader.tensors:
-        *block, kind, suffix = tensor.name.split(".")
-        rows = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
-        rows = rows.reshape([int(length) for length in tensor.shape[::-1]])
+    for name, tensor in source.tensors.items():
+        *block, kind, suffix = name.split(".")
+        data = np.frombuffer(source.data(name), dtype=np.uint8).reshape(
+            -1, tensor.size_bytes // math.prod(tensor.shape[:-1])
+        )
+        rows = gguf.quants.dequantize(data, tensor.type).astype(np.float32, copy=False).reshape(tensor.shape)
         if kind in heads:
             rows = halves_from_pairs(rows, heads[kind])
         prefix = f"model.layers.{block[1]}.{_BLOCK_NAMES[kind]}" if block else _OTHER_NAMES[kind]
@@ -118,7 +123,7 @@ def halves_from_pairs(rows: Array, n_head: int) -> Array:
 
 def to_bf16(values: Array) -> npt.NDArray[np.uint16]:
     """Round float32 to the bits of BF16, to nearest even."""
-    bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32).astype(np.uint64)
+    bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
 
 
