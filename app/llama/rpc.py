@@ -2,6 +2,7 @@
 
 import ctypes
 import socket
+from collections.abc import Iterable
 
 from app.core.errors import EngineFailed
 from app.llama.bindings import load_ggml
@@ -9,6 +10,12 @@ from app.llama.ggml import ggml
 
 CONNECT_TIMEOUT_S = 3.0
 _HINT = "Start `pronk worker` there and check address and port."
+
+
+def add_servers(endpoints: Iterable[str]) -> None:
+    """Register each "HOST:PORT"; raises EngineFailed for the first that fails."""
+    for endpoint in endpoints:
+        add_server(endpoint)
 
 
 def add_server(endpoint: str) -> None:
