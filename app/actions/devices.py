@@ -79,6 +79,4 @@ def _bandwidth(helper: Helper, pronk: Pronk, cpu: Cpu, notes: list[str]) -> int 
     except AppError as error:
         notes.append(f"Memory's speed could not be measured: {error.message}")
         return None
-    measured = int(answer["bandwidth_bytes_per_s"])
-    remember_bandwidth(pronk.home.cache, cpu.name, measured)
-    return measured
+    return remember_bandwidth(pronk.home.cache, cpu.name, int(answer["bandwidth_bytes_per_s"]))

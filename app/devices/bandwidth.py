@@ -1,8 +1,9 @@
-"""How fast this computer reads its main memory: measured once, then remembered with the processor's name."""
+"""How fast this computer reads its main memory: measured in the first runs, remembered with the processor's name."""
 
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from app.core.errors import NotEnoughDisk
@@ -10,6 +11,7 @@ from app.core.files import write_atomic
 
 MEASURE_S = 0.14
 BLOCK_BYTES = 64 * 2**20
+MEASUREMENTS = 3
 CACHE_NAME = "bandwidth.json"
 
 
@@ -37,18 +39,28 @@ def measure_bandwidth(n_threads: int, measure_s: float = MEASURE_S) -> int:
 
 
 def remembered_bandwidth(cache: Path, cpu: str) -> int | None:
-    """Return what was measured on this processor before, None when nothing was."""
+    """Return the best of what was measured on this processor; None until it was measured often enough."""
+    best, count = _stored(cache, cpu)
+    return best if count >= MEASUREMENTS else None
+
+
+def remember_bandwidth(cache: Path, cpu: str, bandwidth_bytes_per_s: int) -> int:
+    """Keep a measurement and return the best so far.
+
+    Other programs only ever make a measurement too low, so the best of several counts. A cache that cannot be written
+    costs only later measurements.
+    """
+    known, count = _stored(cache, cpu)
+    best = max(known, bandwidth_bytes_per_s)
+    with suppress(NotEnoughDisk):
+        write_atomic(cache / CACHE_NAME, json.dumps({cpu: [best, count + 1]}).encode())
+    return best
+
+
+def _stored(cache: Path, cpu: str) -> tuple[int, int]:
+    """Return the best measurement of this processor and how many there were."""
     try:
-        stored = json.loads((cache / CACHE_NAME).read_text(encoding="utf-8"))
-        return int(stored[cpu])
+        best, count = json.loads((cache / CACHE_NAME).read_text(encoding="utf-8"))[cpu]
+        return int(best), int(count)
     except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def remember_bandwidth(cache: Path, cpu: str, bandwidth_bytes_per_s: int) -> bool:
-    """Keep a measurement; False when the cache cannot be written, which costs only a later measurement."""
-    try:
-        write_atomic(cache / CACHE_NAME, json.dumps({cpu: bandwidth_bytes_per_s}).encode())
-    except NotEnoughDisk:
-        return False
-    return True
+        return 0, 0

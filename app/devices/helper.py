@@ -67,6 +67,10 @@ class Requests:
             add_server(endpoint)
         except EngineFailed as error:
             self._notes.append(f"{error.message} {error.hint}")
+        else:
+            self._notes.append(
+                f"The connection to {endpoint} is neither encrypted nor authenticated: use trusted networks only."
+            )
 
 
 def main(argv: Sequence[str]) -> None:

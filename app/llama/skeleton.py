@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import struct
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -23,6 +24,8 @@ SCALAR_BYTES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12
 MOST_ENTRIES = 1_000_000
 FIRST_READ_BYTES = 1 << 20
 MOST_HEADER_BYTES = 1 << 28
+HOLE_TEST_BYTES = 1 << 20
+KEPT_SKELETONS = 64
 VERSION = "2"  # part of a cached skeleton's name: raise it when what is written here changes
 
 
@@ -231,11 +234,44 @@ def _write(target: Path, skeleton: tuple[bytes, int]) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
+            _set_sparse(file)
             file.write(header)
+            file.flush()
+            _require_holes(file, min(size_bytes, len(header) + HOLE_TEST_BYTES))
             file.truncate(size_bytes)
         part.replace(target)
+        _forget_old(target.parent)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise NotEnoughDisk(
             f"Cannot write {target} ({error.strerror or error}).", hint="Free some space, or choose another home."
         ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _set_sparse(file: BinaryIO) -> None:
+    """Tell NTFS that holes take no room; elsewhere files are sparse by themselves."""
+    if sys.platform == "win32":
+        import ctypes
+        import msvcrt
+
+        handle, set_sparse = msvcrt.get_osfhandle(file.fileno()), 0x900C4  # FSCTL_SET_SPARSE (winioctl.h)
+        ctypes.windll.kernel32.DeviceIoControl(
+            handle, set_sparse, None, 0, None, 0, ctypes.byref(ctypes.c_ulong()), None
+        )
+
+
+def _require_holes(file: BinaryIO, size_bytes: int) -> None:
+    """Raise OSError where a hole would fill the disk (FAT, some network folders): models have hundreds of GB."""
+    start_bytes = file.tell()
+    file.truncate(size_bytes)
+    blocks = getattr(os.fstat(file.fileno()), "st_blocks", 0)
+    if blocks * 512 > start_bytes + HOLE_TEST_BYTES // 2:
+        raise OSError("this file system has no sparse files")
+
+
+def _forget_old(folder: Path) -> None:
+    """Keep the newest skeletons only."""
+    found = sorted(folder.glob("*.gguf"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in found[KEPT_SKELETONS:]:
+        path.unlink(missing_ok=True)

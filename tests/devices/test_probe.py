@@ -115,14 +115,15 @@ def test_no_nvidia_driver_is_no_error() -> None:
     assert isinstance(nvidia_cards(), tuple)
 
 
-def test_bandwidth_is_remembered_for_a_processor(tmp_path: Path) -> None:
-    assert remembered_bandwidth(tmp_path, "A") is None
-    assert remember_bandwidth(tmp_path, "A", 20 * 10**9)
-    assert remembered_bandwidth(tmp_path, "A") == 20 * 10**9
+def test_best_bandwidth_is_remembered_for_a_processor(tmp_path: Path) -> None:
+    for measured, best in ((20, 20), (12, 20), (25, 25)):
+        assert remembered_bandwidth(tmp_path, "A") is None
+        assert remember_bandwidth(tmp_path, "A", measured) == best
+    assert remembered_bandwidth(tmp_path, "A") == 25
     assert remembered_bandwidth(tmp_path, "B") is None
     (tmp_path / "bandwidth.json").write_text("{nonsense")
     assert remembered_bandwidth(tmp_path, "A") is None
-    assert not remember_bandwidth(tmp_path / "missing", "A", 1)
+    assert remember_bandwidth(tmp_path / "missing", "A", 1) == 1
 
 
 def test_bandwidth_is_plausible() -> None:
