@@ -6,7 +6,7 @@ difference of normalization that no pre-tokenizer mends.
 
 import unicodedata
 from collections.abc import Sequence
-from itertools import product
+from itertools import cycle, product
 
 _SENTENCES = (
     "The quick brown fox jumps over the lazy dog.",
@@ -144,6 +144,7 @@ def probe_texts(special_tokens: Sequence[str] = ()) -> tuple[str, ...]:
     texts += [f"{space}7{space}x" for space in _SPACES[:12]]
     texts += [f"a{mark}b {mark} {mark}\n" for mark in _MARKS]
     texts += [f"no. {number}, {number}{word}" for number, word in product(_DIGITS[:11], ("", "th 年"))]
+    texts += [f"{sentence}{number}{sentence[:9]}" for sentence, number in zip(_SENTENCES, cycle(_DIGITS), strict=False)]
     texts += [sentence.upper() for sentence in _SENTENCES[:10]]
     texts += [sentence.replace(" ", "\n") for sentence in _SENTENCES[:6]]
     texts += [f"before{token}after {token}\n{token}{token}" for token in special_tokens[:24]]
