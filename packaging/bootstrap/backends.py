@@ -72,7 +72,7 @@ def choose(wanted: str, system: str, gpus: "Sequence[InstalledGpu]", nvcc: Nvcc 
 
 def _forced(name: str, system: str, nvcc: Nvcc | None) -> Backend:
     if name not in FLAGS:
-        raise SetupError(f"PRONK_BACKEND={name} is not known; use one of {', '.join(FLAGS)}.")
+        raise SetupError(f"PRONK_BACKEND={name} is not known; use one of auto, {', '.join(FLAGS)}.")
     if name == "metal" and system != "Darwin":
         raise SetupError("PRONK_BACKEND=metal works on a Mac only; leave it out, or use cpu, cuda or vulkan.")
     if name == "cuda":
@@ -80,9 +80,9 @@ def _forced(name: str, system: str, nvcc: Nvcc | None) -> Backend:
             raise SetupError(
                 "PRONK_BACKEND=cuda needs nvcc, and none was found: install NVIDIA's CUDA toolkit, or use vulkan."
             )
-        return Backend("cuda", _cuda_flags(nvcc), "CUDA, as PRONK_BACKEND asks")
+        return Backend("cuda", _cuda_flags(nvcc), "CUDA, as PRONK_BACKEND asks (auto: let set-up choose)")
     flags = _cpu_flags(system) if name == "cpu" else FLAGS[name]
-    return Backend(name, flags, f"{name}, as PRONK_BACKEND asks")
+    return Backend(name, flags, f"{name}, as PRONK_BACKEND asks (auto: let set-up choose)")
 
 
 def _cuda_flags(nvcc: Nvcc) -> tuple[str, ...]:

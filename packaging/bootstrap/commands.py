@@ -42,7 +42,7 @@ def prepare(for_tests: bool) -> Environment:
     started = time.monotonic()
     environment = Environment(_environment_folder())
     with locks.held(project.ROOT / ".cache" / "setup.lock", "preparing this folder"):
-        machine = engine.look_at_machine()
+        machine = engine.look_at_machine(engine.wanted_backend(environment))
         pieces = [system_pieces.virtual_environments(), *engine.build_pieces(environment, machine)]
         if for_tests or has_display():
             pieces += system_pieces.window_libraries(os.environ)
@@ -106,7 +106,7 @@ def _add_starter(pronk: Path) -> None:
 
 
 def _wheel(options: argparse.Namespace) -> int:
-    facts = engine.facts(engine.look_at_machine())
+    facts = engine.facts(engine.look_at_machine(engine.wanted_backend(Environment(_environment_folder()))))
     folders = engine.wheel_folders()
     if options.keep:
         say(str(wheel_cache.keep(wheel_cache.writable(folders), facts, options.keep)))

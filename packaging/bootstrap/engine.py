@@ -20,6 +20,7 @@ from system_pieces import Piece
 from wheel_key import BuildFacts
 
 STEP = "engine"
+CHOICE = "pronk-backend"
 LOAD = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
 LIBRARY_NAMES = {"Darwin": "libllama.dylib", "Windows": "llama.dll"}
 
@@ -31,18 +32,26 @@ class Machine:
     backend: Backend
     nvcc: Nvcc | None
     nvidia_ids: tuple[str, ...]
+    wanted: str  # the user's own choice of backend, "" when there is none
     remedies: tuple[str, ...]  # one sentence for each card that this build cannot use
 
 
-def look_at_machine() -> Machine:
-    """Find cards and compilers and choose the backend."""
+def wanted_backend(environment: Environment) -> str:
+    """The backend that PRONK_BACKEND asks for, or asked for when .venv was last set up; "" to choose by the machine."""
+    chosen = environment.folder / CHOICE
+    wanted = os.environ.get("PRONK_BACKEND") or (chosen.read_text(encoding="utf-8") if chosen.exists() else "")
+    return "" if wanted.lower() == "auto" else wanted
+
+
+def look_at_machine(wanted: str) -> Machine:
+    """Find cards and compilers and choose the backend; wanted is its name, "" to choose by what is found."""
     hardware: ModuleType = project.load_hardware()
     gpus, nvcc = hardware.installed_gpus(), backends.find_nvcc()
-    backend = backends.choose(os.environ.get("PRONK_BACKEND", ""), platform.system(), gpus, nvcc)
+    backend = backends.choose(wanted, platform.system(), gpus, nvcc)
     distribution = hardware.linux_distribution()
     remedies = [hardware.remedy(gpu, {backend.name}, distribution) for gpu in gpus]
     ids = tuple(gpu.pci_id for gpu in gpus if gpu.vendor == "nvidia")
-    return Machine(backend, nvcc, ids, tuple(filter(None, remedies)))
+    return Machine(backend, nvcc, ids, wanted, tuple(filter(None, remedies)))
 
 
 def facts(machine: Machine) -> BuildFacts:
@@ -66,8 +75,12 @@ def build_pieces(environment: Environment, machine: Machine) -> list[Piece]:
 def install(environment: Environment, machine: Machine) -> None:
     """Install the engine for this machine; nothing happens when the right one is there."""
     wanted = facts(machine)
-    if _is_installed(environment, wanted):
-        return
+    if not _is_installed(environment, wanted):
+        _install(environment, machine, wanted)
+    (environment.folder / CHOICE).write_text(machine.wanted, encoding="utf-8")
+
+
+def _install(environment: Environment, machine: Machine, wanted: BuildFacts) -> None:
     say(f"  engine for {machine.backend.reason}")
     wheel = wheel_cache.find(wheel_folders(), wanted) or _build(environment, machine)
     made = wheel_cache.facts_of(wheel)

@@ -28,7 +28,7 @@ def test_place_of_the_wheel_is_told_without_building(tmp_path: Path) -> None:
 def test_unknown_backend_is_refused_in_one_line(tmp_path: Path) -> None:
     done = bootstrap("wheel", PRONK_WHEELS=str(tmp_path), PRONK_BACKEND="abacus")
     assert done.returncode == 1
-    assert done.stderr == "PRONK_BACKEND=abacus is not known; use one of cpu, cuda, vulkan, metal.\n"
+    assert done.stderr == "PRONK_BACKEND=abacus is not known; use one of auto, cpu, cuda, vulkan, metal.\n"
 
 
 def test_wrong_usage_exits_with_2() -> None:
