@@ -104,12 +104,18 @@ def _insert(writer: sqlite3.Connection, table: str, columns: str, row: _Row) -> 
 
 
 def _mend_links(writer: sqlite3.Connection) -> None:
+    """Give what hangs in the air a place: a message whose parent is lost follows the one stored before it."""
     writer.execute(
         """INSERT INTO conversations (id, title, model, created_at, updated_at)
            SELECT conversation_id, 'Recovered', '', min(created_at), max(created_at) FROM messages
            WHERE conversation_id NOT IN (SELECT id FROM conversations) GROUP BY conversation_id"""
     )
-    writer.execute("UPDATE messages SET parent_id = NULL WHERE parent_id NOT IN (SELECT id FROM messages)")
+    writer.execute(
+        """UPDATE messages SET parent_id = (
+               SELECT max(earlier.id) FROM messages AS earlier
+               WHERE earlier.conversation_id = messages.conversation_id AND earlier.id < messages.id)
+           WHERE parent_id NOT IN (SELECT id FROM messages)"""
+    )
     writer.execute(
         """UPDATE conversations SET leaf_id = (SELECT max(id) FROM messages WHERE conversation_id = conversations.id)
            WHERE leaf_id IS NULL OR leaf_id NOT IN (SELECT id FROM messages)"""

@@ -178,17 +178,37 @@ def test_a_lost_file_comes_back_from_the_backup(home: Home) -> None:
         assert texts_in(store) == texts
 
 
+def hit_an_index(path: Path) -> None:
+    """Overwrite the page that an index begins on: every row can still be read."""
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'messages_by_parent'"
+        (root,) = connection.execute(query).fetchone()
+    data = bytearray(path.read_bytes())
+    data[4096 * (root - 1) : 4096 * root] = b"\xff" * 4096
+    path.write_bytes(data)
+
+
 def test_a_row_in_file_and_backup_is_taken_from_the_file(home: Home) -> None:
     filled(home.chats_db, 8, 12)
     with ChatStore.open(home.chats_db) as store:
         store.update(1, "edited after the backup")
-        (root,) = store._session.rows("SELECT rootpage FROM sqlite_master WHERE name = 'messages_by_parent'")[0]
-    data = bytearray(home.chats_db.read_bytes())
-    data[4096 * (root - 1) : 4096 * root] = b"\xff" * 4096
-    home.chats_db.write_bytes(data)
+    hit_an_index(home.chats_db)
     with ChatStore.open(home.chats_db) as store:
         assert "96 messages in 8 conversations" in store.notice
         assert store.message(1).text == "edited after the backup"
+
+
+def test_what_hung_on_lost_rows_is_shown_all_the_same(home: Home) -> None:
+    filled(home.chats_db, 2, 5)
+    with closing(sqlite3.connect(home.chats_db)) as connection:
+        connection.execute("DELETE FROM messages WHERE id IN (3, 5)")  # inside the first chat, and its last one
+        connection.execute("DELETE FROM conversations WHERE id = 2")
+        connection.commit()
+    hit_an_index(home.chats_db)
+    with ChatStore.open(home.chats_db) as store:
+        assert [message.id for message in store.path(1)] == [1, 2, 4]
+        assert [message.id for message in store.path(2)] == [6, 7, 8, 9, 10]
+        assert store.conversation(2).title == "Recovered"
 
 
 def test_a_log_that_was_cut_costs_at_most_its_end(home: Home, tmp_path: Path) -> None:
