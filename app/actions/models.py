@@ -109,16 +109,18 @@ def add_model(pronk: Pronk, path: Path, source: str = "", revision: str = "", sh
     if not is_text(str(path)):
         raise BadFile(f"{path!a} has a name that is not text (no UTF-8).", hint="Rename the file, then add it.")
     read_facts(path)
-    places = load_places(_places_file(pronk))
-    old = places.get(path, Place())
-    places[path] = Place(source or old.source, revision or old.revision)
-    save_places(_places_file(pronk), places)
-    row = next(row for row in _refresh(pronk) if row.path == path)
-    row = replace(row, source=places[path].source, revision=places[path].revision)
-    if sha256:
-        row = replace(row, sha256=sha256, verified=True)
-    with_index(pronk.home.library_db, lambda index: index.store([row]))
-    return _library_model(row)
+    place = _change_place(pronk, path, lambda old: Place(source or old.source, revision or old.revision))
+    _refresh(pronk)
+
+    def complete(index: Index) -> IndexedModel:
+        row = next(row for row in index.models() if row.path == path)
+        row = replace(row, source=place.source, revision=place.revision)
+        if sha256:
+            row = replace(row, sha256=sha256, verified=True)
+        index.store([row])
+        return row
+
+    return _library_model(with_index(pronk.home.library_db, complete))
 
 
 def add_starter(pronk: Pronk) -> LibraryModel:
@@ -135,11 +137,9 @@ def remove_model(pronk: Pronk, name: str, delete: bool = False) -> RemovedModel:
         raise _no_such_model(name, names, [model.name for model in models])
     model = _named(models, names[0])
     trashed = move_to_trash(model.path, pronk.home.root / "trash") if delete and not model.missing else None
-    places = load_places(_places_file(pronk))
-    place = places.pop(model.path, Place())
-    if model.path.is_relative_to(pronk.home.models) and not trashed:
-        places[model.path] = replace(place, hidden=True)
-    save_places(_places_file(pronk), places)
+    place = load_places(_places_file(pronk)).get(model.path, Place())
+    stays_in_folder = model.path.is_relative_to(pronk.home.models) and not trashed
+    _change_place(pronk, model.path, lambda old: replace(old, hidden=True) if stays_in_folder else None)
     with_index(pronk.home.library_db, lambda index: index.store((), [model.path]))
     return RemovedModel(model.name, model.path, trashed, place)
 
@@ -200,6 +200,18 @@ def _refresh(pronk: Pronk) -> tuple[IndexedModel, ...]:
         return index.models()
 
     return with_index(pronk.home.library_db, write)
+
+
+def _change_place(pronk: Pronk, path: Path, change: Callable[[Place], Place | None]) -> Place:
+    """Replace what is known of one file (None: nothing) while no other command can; returns it."""
+
+    def work(_: Index) -> Place:
+        places = load_places(_places_file(pronk))
+        changed = change(places.pop(path, Place()))
+        save_places(_places_file(pronk), places if changed is None else {**places, path: changed})
+        return changed or Place()
+
+    return with_index(pronk.home.library_db, work)
 
 
 def _places_file(pronk: Pronk) -> Path:

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from app.core.errors import Busy, NotEnoughDisk
 from app.core.sqlite import app_error, is_damage, open_writer, transaction
 from app.library.facts import ModelFacts
 from app.library.facts_json import facts_from_json, facts_to_json
+from app.library.names import model_name
 
 _FORMAT = 1  # of this cache; a file of another format is emptied and filled again
 _WAIT_S = 10
@@ -64,14 +65,20 @@ class Index:
         return tuple(_model(row) for row in rows)
 
     def store(self, changed: Sequence[IndexedModel], gone: Sequence[Path] = ()) -> None:
-        """Write rows, replacing those of the same path, and drop others."""
+        """Write rows, replacing those of the same path, and drop others.
+
+        A name that another command gave away in the meantime is changed.
+        """
         marks = ", ".join("?" for _ in fields(IndexedModel))
         with transaction(self._connection):
             self._connection.executemany("DELETE FROM models WHERE path = ?", [(str(path),) for path in gone])
             self._connection.executemany("DELETE FROM facts WHERE path = ?", [(str(path),) for path in gone])
-            self._connection.executemany(
-                f"INSERT OR REPLACE INTO models ({_COLUMNS}) VALUES ({marks})", [_row(model) for model in changed]
-            )
+            names = {model.name.casefold(): model.path for model in self.models()}
+            for model in changed:
+                if names.get(model.name.casefold(), model.path) != model.path:
+                    model = replace(model, name=model_name(model.path, names))
+                names[model.name.casefold()] = model.path
+                self._connection.execute(f"INSERT OR REPLACE INTO models ({_COLUMNS}) VALUES ({marks})", _row(model))
 
     def facts(self, path: Path, size_bytes: int, mtime_ns: int) -> ModelFacts | None:
         """Return the facts of a file if they were stored when it had this size and time of change."""

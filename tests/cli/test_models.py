@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.support.cli import pronk_json, run_pronk
@@ -38,6 +39,19 @@ def test_add_list_inspect_verify_and_remove(tmp_path: Path) -> None:
     assert [line["event"] for line in lines] == ["progress", "done"]
     assert lines[-1]["result"]["models"][0]["verified"] is True
     assert pronk_json("models", "remove", "tiny") == {"models": []}
+
+
+def test_commands_at_the_same_time_do_not_hurt_each_other(tmp_path: Path) -> None:
+    folders = [tmp_path / str(number) for number in range(6)]
+    for folder in folders:
+        folder.mkdir()
+        model_file(folder, "same.gguf")
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda folder: run_pronk("models", "add", str(folder / "same.gguf")), folders))
+    assert [process.returncode for process in done] == [0] * 6
+    models = pronk_json("models")["models"]
+    assert {model["path"] for model in models} == {str(folder / "same.gguf") for folder in folders}
+    assert len({model["name"] for model in models}) == 6
 
 
 def test_text_for_people_is_an_aligned_table(tmp_path: Path) -> None:
