@@ -119,7 +119,7 @@ class Library:
     def _override(self, key: str, value: str) -> Any:
         """Give the array of one overridden string, ended by an empty entry."""
         overrides = (self._api.llama_model_kv_override * 2)()
-        overrides[0].tag = 3  # LLAMA_KV_OVERRIDE_TYPE_STR
+        overrides[0].tag = self._api.LLAMA_KV_OVERRIDE_TYPE_STR
         overrides[0].key = key.encode()
         overrides[0].value.val_str = value.encode()
         return overrides
@@ -152,4 +152,7 @@ def _load_api() -> Any:
     if spec is None:
         raise EngineFailed("llama.cpp's library (llama-cpp-python) is not installed.", hint=_HINT)
     sys.modules.setdefault("llama_cpp", importlib.util.module_from_spec(spec))
-    return importlib.import_module("llama_cpp.llama_cpp")
+    try:
+        return importlib.import_module("llama_cpp.llama_cpp")
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        raise EngineFailed(f"llama.cpp's library cannot be loaded: {error}", hint=_HINT) from error

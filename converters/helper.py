@@ -53,7 +53,7 @@ class Helper:
             raise EngineFailed(f"llama.cpp's process ended (code {process.returncode}) on {request.get('do')}.")
         answer: JsonObject = json.loads(line)
         if "error" in answer:
-            raise EngineFailed(str(answer["error"]))
+            raise EngineFailed(str(answer["error"]), hint=str(answer.get("hint", "")))
         return answer
 
     def kill(self) -> None:
@@ -79,7 +79,7 @@ def _start() -> subprocess.Popen[str]:
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "GGML_NO_BACKTRACE": "1", "PYTHONUTF8": "1", "PYTHONPATH": os.pathsep.join(paths)}
     frozen = getattr(sys, "frozen", False)
-    command = [sys.executable, "--child", "converters"] if frozen else [sys.executable, "-m", "converters"]
+    command = [sys.executable, "--child", "converters"] if frozen else [sys.executable, "-P", "-m", "converters"]
     return subprocess.Popen(
         [*command, "helper"],
         stdin=subprocess.PIPE,
@@ -94,7 +94,11 @@ def serve(requests: TextIO, answers: TextIO) -> None:
     """Answer requests until the end of file."""
     from converters.ggml import Library
 
-    library = Library()
+    try:
+        library = Library()
+    except ConvertError as error:
+        _refuse_all(requests, answers, error)
+        return
     actions: dict[str, Callable[[JsonObject], JsonObject]] = {
         "tokenize": lambda r: {"ids": library.tokenize(Path(r["model"]), r["pre"], r["texts"])},
         "types": lambda r: {
@@ -106,6 +110,15 @@ def serve(requests: TextIO, answers: TextIO) -> None:
         try:
             answer = actions[request["do"]](request)
         except ConvertError as error:
-            answer = {"error": error.message}
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+            answer = {"error": error.message, "hint": error.hint}
+        _answer(answers, answer)
+
+
+def _refuse_all(requests: TextIO, answers: TextIO, error: ConvertError) -> None:
+    for _ in requests:
+        _answer(answers, {"error": error.message, "hint": error.hint})
+
+
+def _answer(answers: TextIO, answer: JsonObject) -> None:
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()

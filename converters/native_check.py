@@ -59,6 +59,10 @@ def _ask(
 def _agree(file_type: FileType, ours: Types, theirs: Mapping[str, str]) -> tuple[Types, list[str]]:
     by_name = {kind.name.lower(): kind for kind in GgmlType}
     agreed, warnings = dict(ours), []
+    if theirs.keys() != ours.keys() and file_type.name not in UNQUANTIZED:
+        warnings.append(
+            f"{file_type.name}: llama.cpp named only {len(theirs)} of {len(ours)} tensors; the rest is unchecked."
+        )
     for name, word in theirs.items():
         kind = by_name.get(word.lower())
         if kind is None:

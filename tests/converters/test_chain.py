@@ -3,6 +3,7 @@
 import decimal
 import difflib
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -10,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gguf
+import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
 from converters.tokenizer.probe_texts import probe_texts
-from tests.support.checkpoints import make_checkpoint
+from tests.support.checkpoints import make_checkpoint, to_bf16
 from tests.support.gguf_file import read_gguf
 from tests.support.models import smollm2_gguf
 
@@ -85,6 +88,19 @@ def test_metadata_is_that_of_the_published_file(chain: Chain) -> None:
     added = ours.keys() - published.keys()
     assert added == {"llama.attention.key_length", "llama.attention.value_length"}
     assert ours["general.file_type"] == 7
+
+
+def test_bf16_holds_the_published_weights(chain: Chain) -> None:
+    """The checkpoint has queries and keys in HF's order; the file must have them back in llama.cpp's."""
+    ours, published = read_gguf(chain.files["BF16"]), read_gguf(smollm2_gguf())
+    assert ours.tensors.keys() == published.tensors.keys()
+    for name, tensor in published.tensors.items():
+        raw = np.frombuffer(published.data(name), np.uint8)
+        weights = gguf.quants.dequantize(raw.reshape(-1, raw.size // math.prod(tensor.shape[:-1])), tensor.type)
+        expected = to_bf16(weights)
+        if ours.tensors[name].type.name == "F32":
+            expected = (expected.astype(np.uint32) << 16).view(np.float32)
+        assert ours.data(name) == expected.tobytes(), name
 
 
 def mixed_lines() -> list[str]:

@@ -115,3 +115,12 @@ def test_a_helper_that_died_is_started_again(tmp_path: Path) -> None:
         for _ in range(2):
             with pytest.raises(EngineFailed, match="ended"):
                 helper.ask(do="nothing that it knows")
+
+
+def test_a_missing_library_is_said_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "llama_cpp").mkdir()
+    (tmp_path / "llama_cpp" / "__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Helper(Cancel()) as helper, pytest.raises(EngineFailed, match="cannot be loaded") as caught:
+        helper.ask(do="tokenize", model="x", pre=None, texts=[])
+    assert "make run" in caught.value.hint
