@@ -110,10 +110,10 @@ def add_model(pronk: Pronk, path: Path, source: str = "", revision: str = "", sh
         raise BadFile(f"{path!a} has a name that is not text (no UTF-8).", hint="Rename the file, then add it.")
     read_facts(path)
     place = _change_place(pronk, path, lambda old: Place(source or old.source, revision or old.revision))
-    _refresh(pronk)
+    listed = next(row for row in _refresh(pronk) if row.path == path)
 
     def complete(index: Index) -> IndexedModel:
-        row = next(row for row in index.models() if row.path == path)
+        row = next((row for row in index.models() if row.path == path), listed)
         row = replace(row, source=place.source, revision=place.revision)
         if sha256:
             row = replace(row, sha256=sha256, verified=True)

@@ -43,7 +43,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT count(*) FROM sqlite_master")
     except sqlite3.Error as error:
         connection.close()
-        if _code(error) not in _NO_WRITING:
+        if not cannot_write(error):
             raise
         connection = _connect_uri(path, "immutable=1")
     return connection
@@ -54,10 +54,15 @@ def is_damage(error: sqlite3.Error) -> bool:
     return _code(error) in _DAMAGED
 
 
+def cannot_write(error: sqlite3.Error) -> bool:
+    """Whether SQLite found no room, or may not write."""
+    return _code(error) in _NO_WRITING
+
+
 def app_error(error: sqlite3.Error, path: Path) -> AppError:
     """Return the error for the user that SQLite's stands for."""
     code = _code(error)
-    if code in _NO_WRITING:
+    if cannot_write(error):
         return NotEnoughDisk(
             f"Cannot write {path} ({error}).",
             hint="Free some space or make the folder writable, then try again; nothing on screen is lost.",

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import filelock
 
 from app.core.errors import Busy, NotEnoughDisk
-from app.core.sqlite import app_error, is_damage, open_writer, transaction
+from app.core.sqlite import app_error, cannot_write, is_damage, open_writer, transaction
 from app.library.facts import ModelFacts
 from app.library.facts_json import facts_from_json, facts_to_json
 from app.library.names import model_name
@@ -99,12 +99,15 @@ class Index:
 def with_index(path: Path, work: Callable[[Index], T]) -> T:
     """Run `work` on the index; a damaged file is put aside and `work` runs on an empty one.
 
-    Raises Busy when another command holds the index for ten seconds, NotEnoughDisk when it cannot be written.
+    Where nothing can be written (a full disk), `work` runs on an index in memory, which lasts as long as it does.
+    Raises Busy when another command holds the index for ten seconds, NotEnoughDisk when its lock cannot be made.
     """
     with _held(path):
         try:
             return _run(path, work)
         except sqlite3.Error as error:
+            if cannot_write(error):
+                return _run(Path(":memory:"), work)
             if not is_damage(error):
                 raise app_error(error, path) from error
             _put_aside(path)

@@ -249,6 +249,14 @@ def test_a_damaged_index_is_put_aside_and_made_again(pronk: Pronk, tmp_path: Pat
     assert list(pronk.home.root.glob("library.damaged-*.db"))
 
 
+def test_models_are_listed_and_read_when_the_index_cannot_be_written(pronk: Pronk) -> None:
+    put(pronk, "a.gguf")
+    pronk.home.library_db.mkdir()  # SQLite can make no file here, as on a full disk
+    assert [(model.name, model.architecture) for model in list_models(pronk)] == [("a", "llama")]
+    assert inspect_model(pronk, "a").n_layers == 2
+    assert add_model(pronk, pronk.home.models / "a.gguf", source="friend").source == "friend"
+
+
 def test_an_index_of_another_format_is_made_again(pronk: Pronk) -> None:
     put(pronk, "a.gguf")
     before = list_models(pronk)
