@@ -7,11 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.support.models import gemma3_gguf, smollm2_gguf
-
 from app.core.bytesource import FileSource
 from app.library.header import read_header
 from tests.bench.figures import Figure, timed
+from tests.support.models import gemma3_gguf, smollm2_gguf
 
 RUNS = 15
 
