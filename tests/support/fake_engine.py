@@ -1,6 +1,6 @@
 """A stand-in for `pronk serve --events --watch-stdin`: the real protocol on a real socket, without a model.
 
-Run as a child: `python -m tests.support.fake_engine --mode crash --text FILE`. Modes: normal; slow (20 tokens a
+Run as a child: `python tests/support/fake_engine.py --mode crash --text FILE`. Modes: normal; slow (20 tokens a
 second); hold (half the answer, then silence until the client leaves); crash (the first answer breaks off in the middle,
 the engine dies and comes back); no-memory (fails to load).
 """
@@ -53,7 +53,7 @@ PLAN = {
 
 def fake_starter(mode: str = "normal", text: Path | None = None, tokens_per_s: float = 0) -> Callable[..., Engine]:
     """Return what Ports.start_engine asks for, with this script behind it."""
-    command = [sys.executable, "-P", "-m", "tests.support.fake_engine", "--mode", mode, "--rate", str(tokens_per_s)]
+    command = [sys.executable, "-P", __file__, "--mode", mode, "--rate", str(tokens_per_s)]
     if text is not None:
         command += ["--text", str(text)]
 

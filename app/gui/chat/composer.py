@@ -44,6 +44,11 @@ class Composer(QFrame):
         self._refresh()
 
     @property
+    def field(self) -> QPlainTextEdit:
+        """The text field itself."""
+        return self._field
+
+    @property
     def draft(self) -> str:
         """The text not yet sent."""
         return self._field.toPlainText()

@@ -122,6 +122,8 @@ class ChatController(QObject):
         """Put a message of the user's back into the composer; sending it asks anew beside the old one."""
         view = self._page.messages.view(message_id)
         if view is not None and not self.answering:
+            if self._editing is None:
+                self._drafts[self._current] = self._page.draft
             self._editing = message_id
             self._page.begin_edit(view.message.text)
 

@@ -37,6 +37,11 @@ class EmptyConversation(QWidget):
         layout.addStretch(3)
         self.show_model(True)
 
+    @property
+    def title(self) -> str:
+        """The large line shown."""
+        return self._title.text()
+
     def show_model(self, has_model: bool) -> None:
         """Say what can be done now."""
         self._buttons.setVisible(not has_model)

@@ -49,6 +49,16 @@ class MessageFooter(QWidget):
         self._before.setEnabled(self._index > 0)
         self._after.setEnabled(self._index < len(sibling_ids) - 1)
 
+    @property
+    def stats(self) -> str:
+        """The figures shown."""
+        return self._stats.text()
+
+    @property
+    def place(self) -> str:
+        """Which version this is, "2/3"; empty while there is one."""
+        return self._place.text() if len(self._sibling_ids) > 1 else ""
+
     def set_stats(self, text: str) -> None:
         """Show speed and times."""
         self._stats.setText(text)

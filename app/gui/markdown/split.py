@@ -11,9 +11,11 @@ from app.gui.safe_text import visible_text
 
 LONG_LIST_CHARACTERS = 1500
 LONG_BLOCK_CHARACTERS = 8000
+"""Beyond this an open block is shown as plain text: reading it anew for each bit would take too long."""
+
 SLICE_CHARACTERS = 4000
 
-_FENCE = re.compile(r" {0,3}(?P<mark>`{3,}|~{3,})(?P<info>[^\n]*)\n")
+_FENCE = re.compile(r" {0,3}(?P<mark>`{3,}+|~{3,}+)(?P<info>[^\n]*+)\n")
 
 
 @dataclass(frozen=True)
@@ -55,25 +57,41 @@ class StreamSplitter:
         if (open_fence := self._open_fence()) is not None:
             return finished, (open_fence,)
         blocks = _parse(self._tail)
-        if len(blocks) > 1:
-            finished += [piece for block in blocks[:-1] for piece in block.pieces]
-            self._cut_at_line(blocks[-1].first_line)
-            more, tail = self._settle()
-            return finished + more, tail
-        return self._settle_one(finished, blocks[0] if blocks else None)
+        final = self._count_final(blocks)
+        if final:
+            finished += [piece for block in blocks[:final] for piece in block.pieces]
+            self._cut_at_line(blocks[final].first_line)
+        elif len(blocks) == 1 and (cut := self._cut_long(blocks[0])):
+            finished += cut
+        else:
+            return finished, tuple(piece for block in blocks for piece in block.pieces)
+        more, tail = self._settle()
+        return finished + more, tail
 
-    def _settle_one(self, finished: list[Piece], block: Block | None) -> tuple[list[Piece], tuple[Piece, ...]]:
-        if block is None or len(self._tail) < LONG_LIST_CHARACTERS:
-            return finished, block.pieces if block else ()
-        if len(block.item_lines) > 1:
+    def _count_final(self, blocks: tuple[Block, ...]) -> int:
+        """Return how many blocks cannot change any more.
+
+        The one before the last is final when the last one's first line is whole ("3" may become "3. item" of the list
+        before it), or when an empty line ended it and it is no list.
+        """
+        if len(blocks) < 2:
+            return 0
+        before, last = blocks[-2:]
+        ended = before.last_line < last.first_line and not before.item_lines
+        whole_line = self._tail.count("\n") > last.first_line
+        return len(blocks) - 1 if ended or whole_line else len(blocks) - 2
+
+    def _cut_long(self, block: Block) -> list[Piece]:
+        """Take what can be taken of a long open block: whole items of a list, or all of it as plain text."""
+        length = len(self._tail)
+        if length >= LONG_LIST_CHARACTERS and len(block.item_lines) > 1:
             head = self._cut_at_line(block.item_lines[-1])
-            finished += [piece for part in _parse(head) for piece in part.pieces]
-            more, tail = self._settle()
-            return finished + more, tail
-        if len(self._tail) > LONG_BLOCK_CHARACTERS:
+            return [piece for part in _parse(head) for piece in part.pieces]
+        marks = sum(map(self._tail.count, "[*_`<!")) if length >= LONG_LIST_CHARACTERS else 0
+        if length > LONG_BLOCK_CHARACTERS or marks > length // 3:
             text, self._tail = self._tail, ""
-            return [*finished, Paragraph((Run(visible_text(text)),))], ()
-        return finished, block.pieces
+            return [Paragraph((Run(visible_text(text)),))]
+        return []
 
     def _closed_fence(self) -> Code | None:
         opening = _FENCE.match(self._tail)

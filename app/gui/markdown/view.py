@@ -14,7 +14,7 @@ from app.gui.theme import current_theme
 from app.gui.throttle import Throttle
 
 CAP_CHARACTERS = 1_000_000
-SLICE_CHARACTERS = 1_000
+SLICE_CHARACTERS = 600
 GAP_PX = 10
 
 
