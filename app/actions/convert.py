@@ -43,7 +43,7 @@ def convert(
     """
     result = _run(pronk, request, on_event, cancel)
     for file in result.get("files", []):
-        add_model(pronk, Path(file["path"]), source=str(request.source))
+        add_model(pronk, Path(file["path"]), source=request.source, sha256=file["sha256"])
     return result
 
 
