@@ -113,7 +113,7 @@ class EngineClient:
         body: Mapping[str, Any] | None = None,
         with_key: bool = True,
     ) -> http.client.HTTPResponse:
-        headers = {"Content-Type": "application/json", "Connection": "close"}
+        headers = {"Content-Type": "application/json"}
         if with_key:
             headers["Authorization"] = f"Bearer {self._key}"
         data = None if body is None else json.dumps(body).encode()

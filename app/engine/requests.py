@@ -170,13 +170,15 @@ def read_json(body: bytes) -> Mapping[str, Any]:
 
 
 def checked(model: type[Checked], document: Mapping[str, Any]) -> Checked:
-    """Return the request a document holds; raises Refusal that names the first field at fault."""
+    """Return the request a document holds; raises Refusal that names a field at fault."""
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = _field_name(first["loc"])
-        raise Refusal(400, f"{field}: {first['msg']}", "invalid_value", param=field) from None
+        faults = error.errors(include_url=False, include_input=False)
+        # Of a union's branches the one that got furthest is meant.
+        furthest = max(faults, key=lambda fault: len(fault["loc"]))
+        field = _field_name(furthest["loc"])
+        raise Refusal(400, f"{field}: {furthest['msg']}", "invalid_value", param=field) from None
 
 
 def _field_name(location: tuple[int | str, ...]) -> str:
