@@ -181,7 +181,7 @@ def _write(
 def _quantize(
     prepared: Prepared, parts: Sequence[PartFile], n_threads: int, cancel: Cancel, listener: Listener
 ) -> None:
-    total = sum(source.stored.size_bytes for source in prepared.sources if source.stored)
+    total = sum(source.stored_bytes for source in prepared.sources)
     done = 0
 
     def on_block(block: Block) -> None:
@@ -214,7 +214,7 @@ def _file_type(name: str) -> FileType:
 
 def _wide_type(sources: Sequence[SourceTensor]) -> GgmlType:
     """Give the type of the unquantized file of this checkpoint: that of its first matrix."""
-    dtypes = [source.stored.dtype for source in sources if source.stored and len(source.shape) > 1]
+    dtypes = [source.parts[0].stored.dtype for source in sources if source.parts and len(source.shape) > 1]
     return GgmlType[dtypes[0]] if dtypes else GgmlType.F16
 
 

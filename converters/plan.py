@@ -65,6 +65,6 @@ def peak_memory_bytes(
     sources: Sequence[SourceTensor], files: Sequence[OutputFile], n_threads: int, n_tokens: int
 ) -> int:
     """Estimate the largest resident size: two blocks in flight for each thread, each as stored, as F32 and packed."""
-    block = max((min(rows_per_block(s), s.n_rows) * s.n_columns for s in sources if s.stored is not None), default=0)
+    block = max((min(rows_per_block(s), s.n_rows) * s.n_columns for s in sources if s.parts), default=0)
     headers = sum(len(file.header) for file in files)
     return _BASE_MEMORY_BYTES + n_tokens * _BYTES_PER_TOKEN + 2 * headers + (n_threads + 1) * block * (4 + 4 + 4 + 4)

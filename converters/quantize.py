@@ -9,7 +9,7 @@ import numpy as np
 from converters.errors import BadCheckpoint
 from converters.events import Cancel
 from converters.ggml import Kernels
-from converters.mapping import SourceTensor
+from converters.mapping import Part, SourceTensor
 from converters.output import PartFile
 from converters.plan import OutputTensor, rows_per_block
 from converters.quant_types import GgmlType
@@ -20,9 +20,10 @@ Target = tuple[PartFile, OutputTensor]
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of one tensor, and every place where they go."""
+    """Some rows of one tensor, from first_row on, the stored part that they lie in, and every place where they go."""
 
     source: SourceTensor
+    part: Part | None
     first_row: int
     n_rows: int
     targets: Sequence[Target]
@@ -30,26 +31,26 @@ class Block:
     @property
     def size_bytes(self) -> int:
         """Bytes that the block takes in the checkpoint."""
-        stored = self.source.stored
-        return stored.size_bytes // self.source.n_rows * self.n_rows if stored else 0
+        return self.part.stored.size_bytes // self.part.n_rows * self.n_rows if self.part else 0
 
 
-def blocks_of(parts: Sequence[PartFile]) -> Iterator[Block]:
-    """Cut all tensors into blocks, in the order in which they are stored."""
+def blocks_of(outputs: Sequence[PartFile]) -> Iterator[Block]:
+    """Cut all tensors into blocks, in the order in which they are stored; a stack of experts takes no memory."""
     targets: dict[str, list[Target]] = {}
-    for part in parts:
-        for tensor in part.plan.tensors:
-            targets.setdefault(tensor.source.name, []).append((part, tensor))
-    for places in sorted(targets.values(), key=_stored_at):
+    for output in outputs:
+        for tensor in output.plan.tensors:
+            targets.setdefault(tensor.source.name, []).append((output, tensor))
+    pieces = [(part, places) for places in targets.values() for part in places[0][1].source.parts or (None,)]
+    for part, places in sorted(pieces, key=lambda piece: _stored_at(piece[0])):
         source = places[0][1].source
+        first, n_rows = (part.row, part.n_rows) if part else (0, source.n_rows)
         step = rows_per_block(source)
-        for first in range(0, source.n_rows, step):
-            yield Block(source, first, min(step, source.n_rows - first), places)
+        for offset in range(0, n_rows, step):
+            yield Block(source, part, first + offset, min(step, n_rows - offset), places)
 
 
-def _stored_at(places: Sequence[Target]) -> tuple[str, int]:
-    stored = places[0][1].source.stored
-    return (str(stored.path), stored.offset) if stored else ("", 0)
+def _stored_at(part: Part | None) -> tuple[str, int]:
+    return (str(part.stored.path), part.stored.offset) if part else ("", 0)
 
 
 def convert_blocks(blocks: Iterable[Block], n_threads: int, cancel: Cancel, on_block: Callable[[Block], None]) -> None:
@@ -100,11 +101,11 @@ def _rows(block: Block, kernels: Kernels) -> Array:
     source = block.source
     if source.data is not None:
         return source.data.reshape(source.n_rows, source.n_columns)[block.first_row : block.first_row + block.n_rows]
-    stored = source.stored
-    assert stored is not None
+    assert block.part is not None
+    stored, row_bytes = block.part.stored, block.size_bytes // block.n_rows
     raw = bytearray(block.size_bytes)
     with stored.path.open("rb", buffering=0) as file:
-        file.seek(stored.offset + block.size_bytes // block.n_rows * block.first_row)
+        file.seek(stored.offset + row_bytes * (block.first_row - block.part.row))
         if _read_into(file.readinto, raw) != len(raw):
             raise BadCheckpoint(f"{stored.path.name} became shorter while tensor {stored.name!r} was read.")
     values = kernels.widen(stored.dtype, raw, block.n_rows * source.n_columns)

@@ -32,9 +32,8 @@ def test_names_are_those_of_llama_cpp(tmp_path: Path) -> None:
     sources = mapped(tmp_path)
     assert len(sources) == 21
     assert sources["blk.1.ffn_down.weight"].shape == (256, 512)
-    stored = sources["blk.1.attn_output.weight"].stored
-    assert stored is not None
-    assert stored.name == "model.layers.1.self_attn.o_proj.weight"
+    (part,) = sources["blk.1.attn_output.weight"].parts
+    assert part.stored.name == "model.layers.1.self_attn.o_proj.weight"
     assert sources["blk.0.attn_k.weight"].transform.group_rows == 64
     assert sources["blk.0.attn_v.weight"].transform.group_rows == 1
 

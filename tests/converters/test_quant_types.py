@@ -10,7 +10,6 @@ from converters.events import Cancel
 from converters.helper import Helper
 from converters.mapping import SourceTensor
 from converters.quant_types import FILE_TYPES, UNQUANTIZED, GgmlType, ModelSizes, choose, file_order, size_of
-from converters.transforms import IDENTITY
 from converters.values import Value, f32, text, u32
 
 T = GgmlType
@@ -94,7 +93,7 @@ def helper() -> Iterator[Helper]:
 @pytest.mark.native
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{model.architecture}-{model.n_layer}x{model.n_embd}")
 def test_the_table_agrees_with_the_library(model: Model, helper: Helper) -> None:
-    sources = [SourceTensor(name, shape, IDENTITY, None) for name, shape in model.shapes().items()]
+    sources = [SourceTensor(name, shape) for name, shape in model.shapes().items()]
     kinds = list(FILE_TYPES.values())
     types, warnings = native_check.choose_types(kinds, model.sizes, model.metadata(), sources, T.BF16, helper)
     assert warnings == []
@@ -104,7 +103,7 @@ def test_the_table_agrees_with_the_library(model: Model, helper: Helper) -> None
 @pytest.mark.native
 def test_the_library_wins_a_disagreement(helper: Helper) -> None:
     model = MODELS[6]
-    sources = [SourceTensor(name, shape, IDENTITY, None) for name, shape in model.shapes().items()]
+    sources = [SourceTensor(name, shape) for name, shape in model.shapes().items()]
     wrong = ModelSizes("llama", 30, 9, 3, n_expert=8)  # would raise attn_k and attn_v to Q8_0
     (types,), warnings = native_check.choose_types(
         [FILE_TYPES["Q4_K_M"]], wrong, model.metadata(), sources, T.BF16, helper
