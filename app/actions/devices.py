@@ -59,7 +59,7 @@ def probe_with(
 
 def simulated_gpu(index: int, name: str, size_bytes: int) -> Gpu:
     """Return a card that is not here, with CUDA's rules, all of its memory free."""
-    return Gpu(f"CUDA{index}", name, "cuda", size_bytes, size_bytes)
+    return Gpu(f"GPU{index}", name, "cuda", size_bytes, size_bytes)
 
 
 def _ask(helper: Helper, notes: list[str]) -> dict[str, Any]:

@@ -3,15 +3,16 @@
 import json
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from app.actions.context import Pronk
-from app.actions.devices import probe_with
+from app.actions.devices import probe_with, simulated_gpu
 from app.core.errors import BadFile, BadRequest, NotEnoughMemory
-from app.devices.values import Devices
+from app.devices.values import Devices, Gpu
 from app.jobs.helper import Helper
 from app.library.facts import ModelFacts
 from app.plan.json import plan_from_document
@@ -34,16 +35,13 @@ def plan_model(
     devices: Devices,
     request: PlanRequest | None = None,
     rpc: tuple[str, ...] = (),
-    helper: Helper | None = None,
 ) -> LoadPlan:
-    """Return the plan with exact bytes; cards that are only simulated are planned by formulas.
+    """Return the plan with exact bytes, from llama.cpp's dry run; by formulas where that has no answer.
 
-    rpc: the computers that `devices` was found with. `helper` saves starting one for them.
+    rpc: the computers that `devices` was found with.
     """
-    with ExitStack() as stack:
-        chosen = helper or _helper(pronk, rpc, stack)
-        dry_run = None if devices.simulated else _dry_run(chosen, pronk)
-        return _timed(facts, devices, request or PlanRequest(), dry_run)
+    with _helper(pronk, rpc, devices.gpus if devices.simulated else ()) as helper:
+        return _timed(facts, devices, request or PlanRequest(), _dry_run(helper, pronk))
 
 
 def plan_here(
@@ -55,10 +53,10 @@ def plan_here(
     rpc: tuple[str, ...] = (),
 ) -> tuple[Devices, LoadPlan]:
     """Find the devices and plan on them, with one helper for both."""
-    with ExitStack() as stack:
-        helper = _helper(pronk, rpc, stack)
+    cards = tuple(simulated_gpu(index, *card) for index, card in enumerate(simulated_gpus))
+    with _helper(pronk, rpc, cards) as helper:
         devices = probe_with(helper, pronk, simulated_gpus, ram_bytes)
-        return devices, plan_model(pronk, facts, devices, request, rpc, helper)
+        return devices, _timed(facts, devices, request, _dry_run(helper, pronk))
 
 
 def require_room(plan: LoadPlan, facts: ModelFacts, force: bool) -> None:
@@ -85,12 +83,20 @@ def read_plan(source: str) -> LoadPlan:
     return plan_from_document(document)
 
 
-def _helper(pronk: Pronk, rpc: tuple[str, ...], stack: ExitStack) -> Helper:
-    if not rpc:
-        return pronk.helper
-    helper = pronk.helper_for(*(part for endpoint in rpc for part in ("--rpc", endpoint)))
-    stack.callback(helper.close)
-    return helper
+@contextmanager
+def _helper(pronk: Pronk, rpc: tuple[str, ...], simulated: tuple[Gpu, ...]) -> Iterator[Helper]:
+    """Yield the resident helper, or one of its own for devices that are elsewhere or nowhere."""
+    if not rpc and not simulated:
+        yield pronk.helper
+        return
+    words = [word for endpoint in rpc for word in ("--rpc", endpoint)]
+    if simulated:
+        words += ["--simulate", json.dumps([[gpu.id, gpu.name, gpu.total_bytes] for gpu in simulated])]
+    helper = pronk.helper_for(*words)
+    try:
+        yield helper
+    finally:
+        helper.close()
 
 
 def _timed(facts: ModelFacts, devices: Devices, request: PlanRequest, dry_run: DryRun | None) -> LoadPlan:

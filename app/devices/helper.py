@@ -1,9 +1,10 @@
 """The resident helper child: probes drivers, measures memory and does dry runs, so that a crash costs only itself.
 
-python -m app.devices.helper [--rpc HOST:PORT]…
+python -m app.devices.helper [--rpc HOST:PORT]… [--simulate JSON]
 """
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -21,8 +22,10 @@ from app.jobs.child import claim_stdout, serve_requests
 class Requests:
     """The helper's operations; llama.cpp is loaded by the first one that needs it."""
 
-    def __init__(self, rpc: Sequence[str]) -> None:
+    def __init__(self, rpc: Sequence[str], simulated: Sequence[tuple[str, str, int]] = ()) -> None:
         self._rpc = tuple(rpc)
+        self._simulated = tuple(simulated)
+        self._simulation: Any = None
         self._llama: Any = None
         self._dry_run: Any = None
         self._notes: list[str] = []
@@ -58,6 +61,10 @@ class Requests:
             self._llama = start_engine_library()
             for endpoint in self._rpc:
                 self._add_server(endpoint)
+        if self._simulated and self._simulation is None:
+            from app.llama.simulated import SimulatedGpus
+
+            self._simulation = SimulatedGpus(self._simulated)
         return self._llama
 
     def _add_server(self, endpoint: str) -> None:
@@ -77,9 +84,10 @@ def main(argv: Sequence[str]) -> None:
     """Serve requests until the parent is gone."""
     parser = argparse.ArgumentParser(prog="app.devices.helper")
     parser.add_argument("--rpc", action="append", default=[], metavar="HOST:PORT")
+    parser.add_argument("--simulate", type=json.loads, default=[], metavar="JSON", help="[[id, name, bytes], …]")
     arguments = parser.parse_args(argv)
     os.environ["GGML_NO_BACKTRACE"] = "1"
-    requests = Requests(arguments.rpc)
+    requests = Requests(arguments.rpc, arguments.simulate)
     serve_requests(
         {"probe": requests.probe, "bandwidth": requests.bandwidth, "dry_run": requests.dry_run},
         claim_stdout(),

@@ -14,6 +14,12 @@ FLASH_ATTENTION_AUTO = -1
 LOAD_MODE_NONE = 0
 
 
+class BufferOverride(ctypes.Structure):
+    """llama_model_tensor_buft_override (llama.h), which the bindings lack."""
+
+    _fields_ = (("pattern", ctypes.c_char_p), ("buft", ctypes.c_void_p))
+
+
 @dataclass(frozen=True)
 class ModelParameters:
     """llama_model_params, with everything that its pointers point to kept alive."""
@@ -60,7 +66,7 @@ def model_parameters(llama: Any, placement: Placement) -> ModelParameters:
         alive.append(split)
         params.tensor_split = split
     if placement.overrides:
-        rows = _override_rows(llama, placement.overrides)
+        rows = override_rows(placement.overrides)
         alive.append(rows)
         params.tensor_buft_overrides = ctypes.cast(rows, ctypes.c_void_p)
     return ModelParameters(params, tuple(alive))
@@ -90,8 +96,9 @@ def _pointer(device_id: str) -> int:
     return pointer
 
 
-def _override_rows(llama: Any, overrides: Sequence[tuple[str, str]]) -> Any:
-    rows = (llama.llama_model_tensor_buft_override * (len(overrides) + 1))()
+def override_rows(overrides: Sequence[tuple[str, str]]) -> "ctypes.Array[BufferOverride]":
+    """Return (pattern, device) pairs as the list that tensor_buft_overrides points to, its empty last row included."""
+    rows = (BufferOverride * (len(overrides) + 1))()
     for row, (pattern, device) in zip(rows, overrides, strict=False):
         row.pattern = pattern.encode()
         row.buft = ggml("ggml_backend_dev_buffer_type")(_pointer(device))

@@ -10,6 +10,7 @@ from app.plan.model import Model
 from app.plan.values import Candidate
 
 MARGIN_BYTES = 24 * 2**20
+PIPELINE_COPIES = 4  # GGML_SCHED_MAX_COPIES
 F32 = 4
 F16 = 2
 
@@ -31,6 +32,15 @@ def host_compute_bytes(model: Model, candidate: Candidate, runs_layers: bool) ->
         return device_compute_bytes(model, candidate, 0, has_output=True)
     embd = int(model.facts.hyperparameter("embedding_length", 0))
     return MARGIN_BYTES + candidate.n_ubatch * embd * 2 * F32 + _attention(model, candidate)
+
+
+def pipeline_bytes(model: Model, candidate: Candidate) -> int:
+    """Bound what each device needs more when llama.cpp runs several GPUs as a pipeline: four copies of every input.
+
+    It does when all layers are on GPUs and nothing is overridden (llama-context.cpp, pipeline_parallel).
+    """
+    embd = int(model.facts.hyperparameter("embedding_length", 0))
+    return (PIPELINE_COPIES - 1) * (_attention(model, candidate) + candidate.n_ubatch * embd * 2 * F32)
 
 
 def _width(model: Model) -> int:

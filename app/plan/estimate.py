@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.plan.budget import Budgets
-from app.plan.compute import device_compute_bytes, host_compute_bytes
+from app.plan.compute import device_compute_bytes, host_compute_bytes, pipeline_bytes
 from app.plan.model import Model
 from app.plan.values import Breakdown, Candidate, Use
 from app.plan.weights import HOST_PADDING, Padding, padding_of
@@ -51,6 +51,10 @@ def _span(start: int, end: int, n_layers: int) -> Span:
     return Span(min(start, n_layers), min(end, n_layers), start <= n_layers < end)
 
 
+def _runs_as_pipeline(model: Model, candidate: Candidate, spans: Spans) -> bool:
+    return len(spans.gpus) > 1 and candidate.n_gpu_layers >= model.n_layers_total and not candidate.tensor_overrides
+
+
 def estimate(model: Model, candidate: Candidate, budgets: Budgets) -> Breakdown:
     """Return the bytes of a candidate on each device."""
     spans = spans_of(candidate, model.n_layers, len(budgets.gpus))
@@ -64,20 +68,29 @@ def estimate(model: Model, candidate: Candidate, budgets: Budgets) -> Breakdown:
 def _gpu_use(model: Model, candidate: Candidate, spans: Spans, index: int, padding: Padding) -> Use:
     span = spans.gpus[index]
     if not span.blocks and not span.has_output:
-        # Even without layers the first GPU helps to read long prompts, a tensor at a time.
-        helps = candidate.n_gpu_layers == 0 and index == 0
-        return Use(compute_bytes=model.largest_layer_tensor if helps else 0)
+        # Even without layers the first GPU helps to read long prompts with the weights of the host.
+        helps = index == 0 and spans.host.blocks
+        copied = _copied_bytes(model, 0, spans)
+        return Use(compute_bytes=device_compute_bytes(model, candidate, copied, has_output=False) if helps else 0)
     weights = model.weights[padding]
     sums = model.layer_totals(candidate, padding)
     total = _between(sums.weights, span) - _between(sums.moved, span)
     total += weights.output_bytes if span.has_output else 0
     total += weights.shared_bytes if span.blocks else 0
-    copies = model.largest_layer_tensor if sums.moved[-1] or spans.host.blocks else 0
     return Use(
         total,
         _between(model.cache_totals(candidate, padding), span),
-        device_compute_bytes(model, candidate, copies, span.has_output),
+        device_compute_bytes(model, candidate, _copied_bytes(model, sums.moved[-1], spans), span.has_output)
+        + (pipeline_bytes(model, candidate) if _runs_as_pipeline(model, candidate, spans) else 0),
     )
+
+
+def _copied_bytes(model: Model, moved_bytes: int, spans: Spans) -> int:
+    """Bound the weights of the host that lie on a GPU while it reads a prompt (op_offload)."""
+    if not moved_bytes and not spans.host.blocks:
+        return 0
+    # With several GPUs the next tensor was seen to arrive before the last one left.
+    return model.largest_layer_tensor * (3 if len(spans.gpus) > 1 and moved_bytes else 2) // 2
 
 
 def _host_use(model: Model, candidate: Candidate, spans: Spans) -> Use:
@@ -92,7 +105,8 @@ def _host_use(model: Model, candidate: Candidate, spans: Spans) -> Use:
     return Use(
         total,
         _between(model.cache_totals(candidate, HOST_PADDING), span),
-        host_compute_bytes(model, candidate, runs_layers),
+        host_compute_bytes(model, candidate, runs_layers)
+        + (pipeline_bytes(model, candidate) if _runs_as_pipeline(model, candidate, spans) else 0),
     )
 
 

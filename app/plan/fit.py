@@ -8,7 +8,21 @@ from app.plan.estimate import estimate
 from app.plan.model import Model
 from app.plan.values import Breakdown, Candidate, Use
 
-NO_CHANGE = (0, 0, 0)
+
+@dataclass(frozen=True)
+class Shift:
+    """How a dry run differed from the estimate on one device.
+
+    The compute buffer's is a ratio: its bound is too large by a factor more than by a sum. Where that makes a candidate
+    look smaller than it is, it is chosen, asked for and then known.
+    """
+
+    weights_bytes: int = 0
+    kv_bytes: int = 0
+    compute_ratio: float = 1.0
+
+
+NO_CHANGE = Shift()
 
 
 @dataclass(frozen=True)
@@ -18,7 +32,7 @@ class Knowledge:
     model: Model
     budgets: Budgets
     measured: Mapping[Candidate, Breakdown] = field(default_factory=dict)
-    shifts: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    shifts: Mapping[str, Shift] = field(default_factory=dict)
 
     def breakdown(self, candidate: Candidate) -> Breakdown:
         """Return the bytes of a candidate, the best that is known."""
@@ -59,18 +73,18 @@ def shortages(breakdown: Breakdown, budgets: Budgets) -> dict[str, int]:
     return missing
 
 
-def _difference(answer: Use, guess: Use) -> tuple[int, int, int]:
-    return (
+def _difference(answer: Use, guess: Use) -> Shift:
+    return Shift(
         answer.weights_bytes - guess.weights_bytes,
         answer.kv_bytes - guess.kv_bytes,
-        answer.compute_bytes - guess.compute_bytes,
+        answer.compute_bytes / guess.compute_bytes if guess.compute_bytes else 1.0,
     )
 
 
-def _shifted(use: Use, shift: tuple[int, int, int]) -> Use:
+def _shifted(use: Use, shift: Shift) -> Use:
     # Never below a tenth of the estimate: a shift learned where a device held much must not make it free elsewhere.
     return Use(
-        max(use.weights_bytes // 10, use.weights_bytes + shift[0]),
-        max(use.kv_bytes // 10, use.kv_bytes + shift[1]),
-        max(use.compute_bytes // 10, use.compute_bytes + shift[2]),
+        max(use.weights_bytes // 10, use.weights_bytes + shift.weights_bytes),
+        max(use.kv_bytes // 10, use.kv_bytes + shift.kv_bytes),
+        int(use.compute_bytes * max(0.1, shift.compute_ratio)),
     )

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from app.library.facts import ModelFacts
 from app.plan.budget import Budgets
-from app.plan.kv import LayerCache, cache_bytes, cells_of, layer_caches, row_bytes
+from app.plan.kv import LayerCache, cache_bytes, layer_caches, row_bytes
 from app.plan.values import Candidate
 from app.plan.weights import HOST_PADDING, Padding, Weights, moved_layers, padding_of, weigh
 
@@ -124,7 +124,7 @@ class Model:
 
     def _read_totals(self, candidate: Candidate, tokens: int) -> Totals:
         each = {
-            cache: min(cells_of(cache, candidate), tokens) * row_bytes(cache.k_width + cache.v_width, "f16")
+            cache: min(cache.window or candidate.context, tokens) * row_bytes(cache.k_width + cache.v_width, "f16")
             + cache.state_bytes
             for cache in self.distinct_caches
         }

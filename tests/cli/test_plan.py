@@ -38,7 +38,7 @@ def test_options_are_obeyed() -> None:
 
 def test_simulated_cards() -> None:
     plan = pronk_json("plan", MODEL, "--gpu", "RTX 3060=12GB", "--gpu", "GTX 1060=6GB", "--ram", "32GB")
-    assert (plan["verdict"], plan["method"], plan["tensor_split"]) == ("gpu", "analytic", [31, 0])
+    assert (plan["verdict"], plan["method"], plan["tensor_split"]) == ("gpu", "dry_run", [31, 0])
     assert plan["host"]["total_bytes"] == 32 * 10**9
     assert plan["devices"][0].keys() == DEVICE_FIELDS
 

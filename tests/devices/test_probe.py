@@ -55,8 +55,8 @@ def test_this_computer(pronk: Pronk) -> None:
 def test_simulated_cards_take_the_place_of_real_ones(pronk: Pronk) -> None:
     devices = find_devices(pronk, simulated_gpus=(("RTX 3060", 12 * 10**9), ("RTX 4090", 24 * 10**9)), ram_bytes=10**10)
     assert [(gpu.id, gpu.name, gpu.free_bytes) for gpu in devices.gpus] == [
-        ("CUDA0", "RTX 3060", 12 * 10**9),
-        ("CUDA1", "RTX 4090", 24 * 10**9),
+        ("GPU0", "RTX 3060", 12 * 10**9),
+        ("GPU1", "RTX 4090", 24 * 10**9),
     ]
     assert devices.memory.total_bytes == devices.memory.available_bytes == 10**10
     assert devices.simulated

@@ -25,7 +25,7 @@ TABLE = [
     (LLAMA_8B, (), 12, "cpu", 0, 32768, "f16"),
     (LLAMA_8B, (), 6, "too_big", 0, 4096, "q8_0"),
     (LLAMA_70B, (24,), 64, "partial", None, 32768, None),
-    (LLAMA_70B, (24, 24, 24), 64, "gpu", 81, 131072, None),
+    (LLAMA_70B, (24, 24, 24), 64, "gpu", 81, 32768, None),
     (LLAMA_70B, (), 16, "too_big", 0, 4096, None),
     (QWEN_30B, (24,), 64, "gpu", 49, 40960, None),
     (QWEN_30B, (12,), 64, "partial", 49, 40960, None),
