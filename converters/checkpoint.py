@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from converters.errors import BadCheckpoint, BadRequest, UnsupportedModel
+from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.jsonfile import JsonObject, read_object
 from converters.safetensors_header import StoredTensor, read_header
 
@@ -26,9 +26,9 @@ class Checkpoint:
 
 
 def open_checkpoint(folder: Path) -> Checkpoint:
-    """Read config and headers; raises BadRequest, BadCheckpoint or UnsupportedModel, each naming the file."""
+    """Read config and headers; raises BadCheckpoint or UnsupportedModel, each naming the file."""
     if not folder.is_dir():
-        raise BadRequest(
+        raise BadCheckpoint(
             f"{folder} is not a folder." if folder.exists() else f"There is no folder {folder}.",
             hint="Give the folder of a Hugging Face model: config.json, *.safetensors and tokenizer.json.",
         )

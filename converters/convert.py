@@ -109,7 +109,8 @@ def dry_run(request: Request, cancel: Cancel) -> JsonObject:
     tensors = [[_tensor_entry(tensor.source, tensor.type) for tensor in file.tensors] for file in files]
     sizes = [file.size_bytes for file in files]
     return {
-        "architecture": prepared.class_name,
+        "architecture": prepared.family.ARCHITECTURE,
+        "hf_class": prepared.class_name,
         "types": [kind.name for kind in prepared.file_types],
         "files": [str(file.path) for file in files],
         "tensors": _single(tensors),
@@ -136,7 +137,8 @@ def convert(request: Request, cancel: Cancel, listener: Listener) -> JsonObject:
             {"path": str(file.path), "type": file.file_type.name, "size_bytes": file.size_bytes, "sha256": digest}
             for file, digest in zip(files, digests, strict=True)
         ],
-        "architecture": prepared.class_name,
+        "architecture": prepared.family.ARCHITECTURE,
+        "hf_class": prepared.class_name,
         "elapsed_s": round(time.monotonic() - start, 3),
         "tokenizer_parity": {"checked": parity.checked, "equal": parity.equal, "pre": parity.pre},
         "warnings": prepared.warnings + _parity_warnings(parity),

@@ -74,7 +74,7 @@ def test_text_for_people(checkpoint: Path, tmp_path: Path) -> None:
 def test_dry_run_of_one_type_gives_plain_values(checkpoint: Path, tmp_path: Path) -> None:
     done = run("convert", checkpoint, "--type", "Q8_0", "--output", tmp_path / "out", "--dry-run", "--json")
     plan = json.loads(done.stdout)
-    assert plan["architecture"] == "LlamaForCausalLM"
+    assert (plan["architecture"], plan["hf_class"]) == ("llama", "LlamaForCausalLM")
     assert {"name": "output_norm.weight", "type": "F32", "shape": [256]} in plan["tensors"]
     assert plan["needed_disk_bytes"] == plan["output_bytes"]
     assert plan["peak_memory_bytes"] > 0

@@ -1,0 +1,92 @@
+"""pronk convert: the relay between a user and the converter's process."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from app.core.paths import Home
+from tests.support.checkpoints import tiny_checkpoint
+from tests.support.cli import pronk_json, run_pronk
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.native
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    return tiny_checkpoint(tmp_path / "小 Llama")
+
+
+def test_dry_run_tells_the_exact_size(checkpoint: Path, home: Home) -> None:
+    plan = pronk_json("convert", str(checkpoint), "--type", "Q8_0", "--dry-run")
+    assert plan["architecture"] == "llama"
+    assert {"name", "type", "shape"} <= set(plan["tensors"][0])
+    assert not list(home.models.iterdir())
+    result = pronk_json("convert", str(checkpoint), "--type", "Q8_0")
+    assert result["files"][0]["size_bytes"] == plan["output_bytes"] == Path(result["files"][0]["path"]).stat().st_size
+
+
+def test_several_types_answer_in_order(checkpoint: Path) -> None:
+    plan = pronk_json("convert", str(checkpoint), "--type", "Q8_0", "--type", "F16", "--dry-run")
+    assert plan["output_bytes"][0] < plan["output_bytes"][1]
+    assert len(plan["tensors"]) == 2
+
+
+def test_text_for_people(checkpoint: Path) -> None:
+    done = run_pronk("convert", str(checkpoint), "--type", "Q4_K_M")
+    assert done.returncode == 0
+    assert "Tokenizer: " in done.stdout
+    assert "Q4_K_M" in done.stdout
+
+
+def test_it_lands_in_the_library_as_verified(checkpoint: Path, tmp_path: Path) -> None:
+    run_pronk("convert", str(checkpoint), "--type", "Q8_0", "--output", str(tmp_path / "elsewhere"))
+    (model,) = pronk_json("models", "list")["models"]
+    assert model["path"].startswith(str(tmp_path / "elsewhere"))
+    assert model["verified"]
+    assert model["source"] == str(checkpoint)
+
+
+def test_options_of_later_versions_say_so(checkpoint: Path) -> None:
+    done = run_pronk("convert", str(checkpoint), "--type", "Q8_0", "--imatrix", "auto", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["kind"] == "not_yet"
+
+
+@pytest.mark.parametrize("how", ["cancel", "end of file"])
+def test_called_off_by_its_parent(how: str, tmp_path: Path, home: Home) -> None:
+    checkpoint = tiny_checkpoint(tmp_path / "large", num_hidden_layers=24, hidden_size=1024, intermediate_size=4096)
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "app",
+        "convert",
+        str(checkpoint),
+        "--type",
+        "Q2_K",
+        "--events",
+        "--watch-stdin",
+    ]
+    process = subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line).get("phase") == "quantize":
+            break
+    (converter, *_) = psutil.Process(process.pid).children()
+    if how == "cancel":
+        process.stdin.write("cancel\n")
+        process.stdin.flush()
+    else:
+        process.stdin.close()
+    assert process.wait(3) == (130 if how == "cancel" else 0)
+    wait_until(lambda: not converter.is_running(), 2, "the converter's end")
+    wait_until(lambda: not list(home.models.iterdir()), 2, "the unfinished file's removal")
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        assert pipe is not None
+        pipe.close()
