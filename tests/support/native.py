@@ -1,6 +1,6 @@
 """llama.cpp itself as the reference of the converter's tests; run as a child: `python -m tests.support.native …`.
 
-quantize SOURCE TARGET NUMBER      llama_model_quantize to a general.file_type number
+quantize SOURCE TARGET NUMBER …    llama_model_quantize, to a general.file_type number for each target
 tokenize MODEL                     JSON list of texts on stdin -> JSON list of id lists
 compare REFERENCE CANDIDATE TEXT   mean KL divergence over the first tokens of a text file, as JSON
 generate MODEL PROMPT N            N greedy tokens after a prompt, as JSON
@@ -8,7 +8,6 @@ generate MODEL PROMPT N            N greedy tokens after a prompt, as JSON
 
 import ctypes
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ def log_probabilities(api: Any, path: str, text: str) -> npt.NDArray[np.float32]
     model = _load(api, path)
     params = api.llama_context_default_params()
     params.n_ctx = params.n_batch = params.n_ubatch = CHUNK_TOKENS
-    params.n_threads = params.n_threads_batch = os.cpu_count() or 1
+    params.n_threads = params.n_threads_batch = 1  # several spin when other tests run beside
     context = api.llama_init_from_model(model, params)
     n_vocab = api.llama_vocab_n_tokens(api.llama_model_get_vocab(model))
     ids = tokenize(api, model, text)
@@ -89,6 +88,7 @@ def generate(api: Any, path: str, prompt: str, n: int) -> list[int]:
     model = _load(api, path)
     params = api.llama_context_default_params()
     params.n_ctx = params.n_batch = params.n_ubatch = CHUNK_TOKENS
+    params.n_threads = params.n_threads_batch = 1
     context = api.llama_init_from_model(model, params)
     n_vocab = api.llama_vocab_n_tokens(api.llama_model_get_vocab(model))
     ids = tokenize(api, model, prompt)
@@ -110,7 +110,8 @@ def main(arguments: list[str]) -> None:
     callback = _quiet(api)
     command, *rest = arguments
     if command == "quantize":
-        quantize(api, rest[0], rest[1], int(rest[2]))
+        for target, number in zip(rest[1::2], rest[2::2], strict=True):
+            quantize(api, rest[0], target, int(number))
     elif command == "tokenize":
         model = _load(api, rest[0], vocab_only=True)
         print(json.dumps([tokenize(api, model, text) for text in json.load(sys.stdin)]))
