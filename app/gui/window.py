@@ -11,6 +11,7 @@ from app.gui.chat.page import ChatPage
 from app.gui.conversations_control import ConversationsControl
 from app.gui.convert.page import ConvertPage
 from app.gui.engine_control import EngineControl
+from app.gui.garbage import UiGarbage
 from app.gui.library_control import LibraryControl
 from app.gui.model_choice import ModelChoice
 from app.gui.models.page import ModelsPage
@@ -51,6 +52,7 @@ class Window(QMainWindow):
         self.choice = ModelChoice(pronk, self.library, self.engine, self.chat, self)
         self._pages = {"chat": self.chat, "models": self.models, "convert": self.convert}
         self._stack = QStackedWidget()
+        self._garbage = UiGarbage(self)
         self._build()
         self._connect()
         self._add_shortcuts()
@@ -59,7 +61,7 @@ class Window(QMainWindow):
 
     def start(self) -> None:
         """Open the store, list the models, find the devices, start the engine: all on pool threads."""
-        self.tasks.run(lambda _: warm_up())
+        self.tasks.run(lambda _: warm_up(), done=lambda _: self._garbage.start(), owner=self)
         self.conversations.start()
         self.choice.start(self._model)
         self.status.start()
@@ -85,6 +87,7 @@ class Window(QMainWindow):
         self.tasks.close()
         self.engine.close()
         self.conversations.close()
+        self._garbage.stop()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """End with the window."""

@@ -214,7 +214,7 @@ class ChatController(QObject):
         if view is not None:
             view.finish(message)
             if message.state == "failed" and self._engine.state.kind == "restarting":
-                view.show_engine_trouble(self._trouble(self._engine.state.reason))
+                view.show_engine_trouble(self._trouble(), self._engine.state.reason)
         self.conversations_changed.emit()
 
     def _on_failed(self, live: LiveAnswer, error: AppError) -> None:
@@ -234,7 +234,7 @@ class ChatController(QObject):
     def _on_engine_died(self, reason: str) -> None:
         for view in self._page.messages.views[-1:]:
             if isinstance(view, AssistantMessage) and view.message.state == "failed":
-                view.show_engine_trouble(self._trouble(reason))
+                view.show_engine_trouble(self._trouble(), reason)
 
     def _on_engine_restarted(self) -> None:
         for view in self._page.messages.views[-1:]:
@@ -249,12 +249,12 @@ class ChatController(QObject):
         if state.kind == "loading":
             view.set_status(self.tr("Loading {0}… {1} %").format(state.model, state.percent))
         elif state.kind == "restarting":
-            view.set_status(self._trouble(state.reason))
+            view.set_status(self._trouble())
         else:
             view.set_status(self.tr("Reading…"))
 
-    def _trouble(self, reason: str) -> str:
-        return self.tr("The engine stopped ({0}). Starting it again…").format(reason.rstrip("."))
+    def _trouble(self) -> str:
+        return self.tr("The engine stopped. Starting it again…")
 
     def _reading(self, event: PromptRead) -> str:
         if event.total_tokens <= 0:

@@ -28,7 +28,13 @@ class DetailsPanel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._scroll)
+        self.headline = ""
         self.show_plan(None)
+
+    @property
+    def bars(self) -> tuple[str, ...]:
+        """What each memory bar shows, in words."""
+        return tuple(bar.accessibleName() for bar in self.findChildren(MemoryBar))
 
     def show_plan(self, plan: Mapping[str, Any] | None, measured: bool = False) -> None:
         """Show a plan; `measured` when it is the one the engine loaded with."""
@@ -46,7 +52,8 @@ class DetailsPanel(QFrame):
         self._scroll.setWidget(content)
 
     def _fill(self, column: QVBoxLayout, plan: Mapping[str, Any], measured: bool) -> None:
-        column.addWidget(plain_label(headline(plan), wrap=True))
+        self.headline = headline(plan)
+        column.addWidget(plain_label(self.headline, wrap=True))
         source = self.tr("As loaded") if measured else self.tr("Foretold")
         if plan.get("method") == "dry_run":
             source += self.tr(", sizes from llama.cpp itself")

@@ -147,9 +147,9 @@ class AssistantMessage(MessageView):
         self._conclude(message)
         self.body.finish()
 
-    def show_engine_trouble(self, text: str) -> None:
+    def show_engine_trouble(self, text: str, reason: str = "") -> None:
         """Replace the failure's words while the engine is being started again."""
-        self._notice.show_text(text, button=self.tr("Retry"), action=self._retry, kind="warning")
+        self._notice.show_text(text, reason, button=self.tr("Retry"), action=self._retry, kind="warning")
 
     def _show(self, message: Message) -> None:
         if message.text:

@@ -22,7 +22,7 @@ class ReasoningFold(QWidget):
         self._text = ""
         self._began_s = 0.0
         self._open = False
-        self._head = push_button("", self._toggle, "link")
+        self._head = push_button(self.tr("Thoughts"), self._toggle, "link")
         self._body = TextView()
         self._body.setStyleSheet(f"color: {current_theme().muted};")
         self._body.hide()

@@ -105,7 +105,7 @@ class ConvertPage(QWidget):
         if folder != self._folder:
             return
         warnings = " ".join(plan.get("warnings") or ())
-        self.source.show_text(self.tr("{0}: this can be converted. {1}").format(plan["architecture"], warnings).strip())
+        self.source.show_text(self.tr("{0}: this can be converted. {1}").format(plan.get("hf_class") or plan["architecture"], warnings).strip())
         self.types.setEnabled(True)
         self.types.show_choices(type_choices(plan, self._library.view.devices))
         self.types.show()

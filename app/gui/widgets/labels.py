@@ -2,7 +2,7 @@
 
 import html
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
@@ -11,9 +11,8 @@ from app.gui.safe_text import visible_text
 
 def plain_label(text: str = "", kind: str = "", wrap: bool = False) -> QLabel:
     """Return a label of plain text; kind is "title", "subtitle", "muted", "danger", "warning", "ok" or ""."""
-    label = PlainLabel(text)
+    label = WrapLabel(text) if wrap else PlainLabel(text)
     label.setProperty("kind", kind)
-    label.setWordWrap(wrap)
     return label
 
 
@@ -41,6 +40,42 @@ class PlainLabel(QLabel):
     def setText(self, text: str) -> None:
         """Show `text`, control characters written out."""
         super().setText(visible_text(text))
+
+
+class WrapLabel(PlainLabel):
+    """Text that wraps and takes just the height it needs.
+
+    It fixes its own height: layouts that ask for a height for a width guess wrong once they are nested.
+    """
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setWordWrap(True)
+        self._fit()
+
+    def setText(self, text: str) -> None:
+        """Show `text` and take its height."""
+        super().setText(text)
+        self._fit()
+
+    def hasHeightForWidth(self) -> bool:
+        """Say no: the height is fixed whenever the width is."""
+        return False
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Take the height for the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Take the height for a new font."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit()
+
+    def _fit(self) -> None:
+        if self.wordWrap():
+            self.setFixedHeight(max(self.heightForWidth(self.width()), self.fontMetrics().height()))
 
 
 class ElidedLabel(PlainLabel):

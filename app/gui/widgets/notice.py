@@ -26,7 +26,7 @@ class Notice(QFrame):
         self._text = plain_label(wrap=True)
         self._hint = plain_label(kind="muted", wrap=True)
         self._hint.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._button = push_button("", self._on_button, "link")
+        self._button = push_button(self.tr("OK"), self._on_button, "link")
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(self._text)
