@@ -237,7 +237,7 @@ def test_bad_input_gets_one_clear_line(checkpoint: Path, tmp_path: Path, spoil: 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
-    assert failure(tmp_path / "file", tmp_path)["kind"] == "bad_request"
+    assert failure(tmp_path / "file", tmp_path)["kind"] == "bad_file"
 
 
 def test_an_existing_target_survives_a_failure(checkpoint: Path, tmp_path: Path) -> None:
