@@ -10,18 +10,24 @@ from tests.bench.figures import Figure
 RUNS = 5
 
 SCRIPT = """
-import dataclasses, json, sys, tempfile
+import dataclasses, json, tempfile
 from pathlib import Path
 from PySide6.QtWidgets import QApplication
+from app.actions.context import Pronk
+from app.actions.models import add_model
+from app.core.paths import Home
+from tests.support.models import smollm2_gguf
 from tests.support.ui_pause import make_window, markdown_of, stream_answer
 application = QApplication([])
 with tempfile.TemporaryDirectory() as folder:
+    home = Home(Path(folder) / "home").prepare()
     text = Path(folder) / "answer.md"
     text.write_text(markdown_of(1000), encoding="utf-8")
-    window = make_window(Path(folder) / "home", text=text, tokens_per_s=60)
+    add_model(Pronk(home), smollm2_gguf())
+    window = make_window(home.root, text=text, tokens_per_s=60)
     window.show()
     window.start()
-    while window.controller.engine_state != "ready":
+    while window.engine.state.kind != "ready" or window.conversations.store is None:
         application.processEvents()
     streamed = stream_answer(window, application.processEvents)
     window.close()
