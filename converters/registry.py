@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.families.base import Family
 from converters.families.llama import Llama
+from converters.families.mixtral import Mixtral
 from converters.jsonfile import JsonObject
 
 FAMILIES: Mapping[str, type[Family]] = {
     "LlamaForCausalLM": Llama,
     "LLaMAForCausalLM": Llama,
     "MistralForCausalLM": Llama,
+    "MixtralForCausalLM": Mixtral,
 }
 
 

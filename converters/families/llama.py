@@ -74,6 +74,10 @@ class Llama(Family):
         """Refuse experts, and head counts that do not divide."""
         if self.n_expert:
             raise UnsupportedModel(f"This Llama model has {self.n_expert} experts, which the converter does not know.")
+        self.check_heads()
+
+    def check_heads(self) -> None:
+        """Raise BadCheckpoint when heads, key-value heads and width do not go together."""
         if not self.n_head or not self.n_head_kv or self.n_head % self.n_head_kv or not self.n_embd:
             raise BadCheckpoint(f"config.json: {self.n_head} heads and {self.n_head_kv} key-value heads do not divide.")
 

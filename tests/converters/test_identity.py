@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from converters.quant_types import FILE_TYPES, UNQUANTIZED
-from tests.support.checkpoints import random_tensors, tiny_checkpoint
+from tests.support.checkpoints import random_tensors, tiny_checkpoint, to_bf16
 from tests.support.convert_child import ROOT, run
 from tests.support.gguf_file import GgufFile, read_gguf
 
@@ -20,6 +20,7 @@ SHAPES = {
     "tied": {"num_attention_heads": 4, "num_key_value_heads": 4, "tie_word_embeddings": True},
     "odd width": {"hidden_size": 288, "intermediate_size": 800, "num_attention_heads": 9, "num_key_value_heads": 1},
     "wide heads": {"head_dim": 96},
+    "experts": {"architectures": ["MixtralForCausalLM"], "num_local_experts": 8, "num_experts_per_tok": 2},
 }
 
 
@@ -66,8 +67,31 @@ def test_wide_types_are_numpy_s(tmp_path: Path) -> None:
     assert ours["F16"].data("blk.1.ffn_down.weight") == rounded.astype(np.float16).tobytes()
 
 
+def test_experts_are_stacked_in_their_order(tmp_path: Path) -> None:
+    folder = tiny_checkpoint(tmp_path / "model", n_shards=3, **SHAPES["experts"])
+    arguments = ("--type", "BF16", "--output", tmp_path / "stacked.gguf", "--json")
+    assert run("convert", folder, *arguments).returncode == 0
+    stacked = read_gguf(tmp_path / "stacked.gguf")
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    tensors = dict(random_tensors(config, 7))
+    ups = [to_bf16(tensors[f"model.layers.1.block_sparse_moe.experts.{e}.w3.weight"]) for e in range(8)]
+    assert stacked.tensors["blk.1.ffn_up_exps.weight"].shape == (8, 512, 256)
+    assert stacked.data("blk.1.ffn_up_exps.weight") == b"".join(up.tobytes() for up in ups)
+    assert stacked.tensors["blk.1.ffn_gate_inp.weight"].type.name == "F32"
+    assert (stacked.metadata["llama.expert_count"], stacked.metadata["llama.expert_used_count"]) == (8, 2)
+    assert len(quantized_speech(tmp_path / "stacked.gguf")) == 3
+
+
+def quantized_speech(path: Path) -> list[int]:
+    """Load the whole model in llama.cpp and let it speak."""
+    command = [sys.executable, "-m", "tests.support.native", "generate", str(path), "hello", "3"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120)
+    ids: list[int] = json.loads(done.stdout)
+    return ids
+
+
 def test_the_number_of_threads_changes_nothing(tmp_path: Path) -> None:
-    folder = tiny_checkpoint(tmp_path / "model", hidden_size=1024, intermediate_size=4096)
+    folder = tiny_checkpoint(tmp_path / "model", hidden_size=512, intermediate_size=4096)
     digests = []
     for threads in ("1", "5"):
         arguments = ("--type", "Q4_K_M", "--threads", threads, "--output", tmp_path / threads, "--json")

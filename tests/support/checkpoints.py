@@ -8,6 +8,7 @@ import argparse
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,12 @@ def random_tensors(config: Mapping[str, Any], seed: int) -> Iterator[tuple[str, 
         "mlp.gate_proj": (n_ff, n_embd), "mlp.up_proj": (n_ff, n_embd), "mlp.down_proj": (n_embd, n_ff),
         "input_layernorm": (n_embd,), "post_attention_layernorm": (n_embd,),
     }  # fmt: skip
+    if n_expert := config.get("num_local_experts"):
+        block = {name: shape for name, shape in block.items() if not name.startswith("mlp.")}
+        block["block_sparse_moe.gate"] = (n_expert, n_embd)
+        parts = {"w1": (n_ff, n_embd), "w2": (n_embd, n_ff), "w3": (n_ff, n_embd)}
+        for e, part in product(range(n_expert), parts):
+            block[f"block_sparse_moe.experts.{e}.{part}"] = parts[part]
     for i in range(config["num_hidden_layers"]):
         shapes |= {f"model.layers.{i}.{name}": shape for name, shape in block.items()}
     for name, shape in shapes.items():
