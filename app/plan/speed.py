@@ -19,11 +19,15 @@ CPU_EFFICIENCY = 0.75
 GPU_EFFICIENCY = 0.65
 DEFAULT_RAM_BANDWIDTH = 20e9
 CPU_FLOPS_PER_CORE = 45e9
+# One core unpacks quantized weights no faster than this, however fast memory is.
+CPU_BYTES_PER_CORE = 12e9
 # Prompt arithmetic for each byte/s of bandwidth: RTX 3060 32 TFLOPS at 360 GB/s, M2 Max 10 at 400, 4090 144 at 1008.
 CUDA_FLOPS_PER_BANDWIDTH = 80.0
 GPU_FLOPS_PER_BANDWIDTH = 25.0
 PCIE_BYTES_PER_S = 12e9
-LAYER_OVERHEAD_S = 8e-6
+# Starting a layer's operations: kernels on a GPU, threads that wait for each other on the processor.
+GPU_LAYER_S = 8e-6
+CPU_LAYER_S = 60e-6
 PIECE_TOKENS = 512
 REMOTE_TOKEN_S = 1e-3
 GPU_BANDWIDTHS: tuple[tuple[str, float], ...] = (
@@ -100,7 +104,8 @@ class Throughputs:
 def throughputs_of(devices: Devices, budgets: Budgets) -> Throughputs:
     """Return measured or typical throughput of the devices that a plan may use."""
     bandwidth = float(devices.memory.bandwidth_bytes_per_s or DEFAULT_RAM_BANDWIDTH)
-    host = Throughput(bandwidth * CPU_EFFICIENCY, max(1, devices.cpu.physical_cores) * CPU_FLOPS_PER_CORE)
+    cores = max(1, devices.cpu.physical_cores)
+    host = Throughput(min(bandwidth * CPU_EFFICIENCY, cores * CPU_BYTES_PER_CORE), cores * CPU_FLOPS_PER_CORE)
     by_id = {gpu.id: gpu for gpu in devices.gpus}
     return Throughputs(host, tuple(_gpu_throughput(by_id[budget.id], bandwidth) for budget in budgets.gpus))
 
@@ -125,8 +130,9 @@ def _gpu_bandwidth(gpu: Gpu, ram_bandwidth: float) -> float:
 
 @dataclass(frozen=True)
 class _Load:
-    """What each device has to do for a token: bytes to read, share of the arithmetic; index 0 is the host."""
+    """What each device has to do for a token: layers, bytes to read, share of the arithmetic; index 0 is the host."""
 
+    blocks: tuple[int, ...]
     weights: tuple[float, ...]
     cache: tuple[float, ...]
     shares: tuple[float, ...]
@@ -137,7 +143,7 @@ def expected_speed(model: Model, candidate: Candidate, speeds: Throughputs) -> E
     load = _load(model, candidate, len(speeds.gpus))
     return ExpectedSpeed(
         prefill_tokens_per_s=1 / _prefill_s(model, candidate, load, speeds),
-        decode_tokens_per_s=1 / _decode_s(model, load, speeds),
+        decode_tokens_per_s=1 / _decode_s(load, speeds),
     )
 
 
@@ -162,18 +168,23 @@ def _load(model: Model, candidate: Candidate, n_gpus: int) -> _Load:
     each = (weights(spans.host, True), *(weights(span, False) for span in spans.gpus))
     total = sum(each) or 1.0
     return _Load(
+        tuple(span.blocks for span in (spans.host, *spans.gpus)),
         each,
         tuple(float(reads[span.end] - reads[span.start]) for span in (spans.host, *spans.gpus)),
         tuple(part / total for part in each),
     )
 
 
-def _decode_s(model: Model, load: _Load, speeds: Throughputs) -> float:
-    seconds = model.n_layers_total * LAYER_OVERHEAD_S
+def _decode_s(load: _Load, speeds: Throughputs) -> float:
+    seconds = _starts_s(load)
     for work, more, device in zip(load.weights, load.cache, (speeds.host, *speeds.gpus), strict=True):
         if work:
             seconds += (work + more) / device.bytes_per_s + device.token_s
     return seconds
+
+
+def _starts_s(load: _Load) -> float:
+    return load.blocks[0] * CPU_LAYER_S + sum(load.blocks[1:]) * GPU_LAYER_S
 
 
 def _prefill_s(model: Model, candidate: Candidate, load: _Load, speeds: Throughputs) -> float:
@@ -182,7 +193,7 @@ def _prefill_s(model: Model, candidate: Candidate, load: _Load, speeds: Throughp
     # A smaller piece starts more kernels and copies more; how much that costs is not known well enough to give a layer
     # up for it, so it only decides between equals.
     flops *= 1 + 2 / max(1, candidate.n_ubatch)
-    seconds = model.n_layers_total * LAYER_OVERHEAD_S / PIECE_TOKENS
+    seconds = _starts_s(load) / PIECE_TOKENS
     for index, (share, device) in enumerate(zip(load.shares, (speeds.host, *speeds.gpus), strict=True)):
         part = flops * share / device.flops
         if index == 0 and speeds.gpus and share:
