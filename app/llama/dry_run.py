@@ -38,9 +38,8 @@ class DryRun:
         model = self._model(skeleton, placement)
         context = self._llama.llama_init_from_model(model, context_parameters(self._llama, size))
         if not context:
-            reason = self._log.last_error() or "no reason given"
             raise EngineFailed(
-                f"llama.cpp cannot make a context of {size.context:,} tokens: {reason}",
+                f"llama.cpp cannot make a context of {size.context:,} tokens: {self._log.last_error()}.",
                 hint="Choose another context or KV type.",
             )
         try:
@@ -68,7 +67,7 @@ class DryRun:
         model = self._llama.llama_model_load_from_file(str(skeleton).encode(), parameters.struct)
         if not model:
             raise UnsupportedModel(
-                f"llama.cpp cannot load this model: {self._log.last_error() or 'no reason given'}",
+                f"llama.cpp cannot load this model: {self._log.last_error()}.",
                 hint="A newer engine may know it; or the file is damaged.",
             )
         self._loaded = _Loaded(skeleton, placement, model)

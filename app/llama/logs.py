@@ -1,10 +1,13 @@
 """What llama.cpp says while it works, kept instead of printed."""
 
 import ctypes
+import re
 from collections import deque
 from typing import Any
 
 KEPT_LINES = 400
+# "llama_model_load: error loading model: error loading model hyperparameters: key not found …"
+_PREFIX = re.compile(r"^(?:\w+: )?(?:error loading model(?: \w+)?: )*")
 
 
 class LogCollector:
@@ -35,5 +38,7 @@ class LogCollector:
         return [line.rstrip() for level, line in self._lines if level >= least_level]
 
     def last_error(self) -> str:
-        """Return the last errors as one sentence, "" when none was logged."""
-        return " ".join(self.lines(least_level=4)[-3:])
+        """Return the last errors without the names of functions, "no reason given" when there are none."""
+        told = [_PREFIX.sub("", line) for line in self.lines(least_level=4)[-3:]]
+        reasons = [line for line in told if line and line != "failed to load model"]
+        return "; ".join(dict.fromkeys(reasons)) or "no reason given"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Literal
 
-from app.core.errors import AppError
+from app.core.errors import AppError, BadFile, UnsupportedModel
 from app.devices.values import Devices
 from app.library.facts import ModelFacts
 from app.plan.budget import Budget, Budgets, budgets_of
@@ -32,7 +32,8 @@ def make_plan(facts: ModelFacts, devices: Devices, request: PlanRequest, dry_run
     """Return the best way to load the model; verdict too_big, with reasons, when there is none.
 
     Without `dry_run`, or when it has no answer, the figures are the formulas' (method "analytic"). Raises BadRequest
-    for wishes that contradict the model. elapsed_ms is left 0 for the caller, who has the clock.
+    for wishes that contradict the model, and what the dry run raises for a model that llama.cpp does not load (BadFile,
+    UnsupportedModel). elapsed_ms is left 0 for the caller, who has the clock.
     """
     check_request(request, facts)
     budgets = budgets_of(devices, request.reserve_bytes)
@@ -57,6 +58,8 @@ def _refined(search: Search, dry_run: DryRun | None) -> tuple[Search, Choice, st
             break
         try:
             answer = dry_run(search.model.facts, choice.candidate, gpus)
+        except (UnsupportedModel, BadFile):
+            raise
         except AppError as error:
             return search, choice, error.message
         search = replace(search, knowledge=search.knowledge.learned(choice.candidate, answer))

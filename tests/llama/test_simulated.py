@@ -10,6 +10,7 @@ import pytest
 
 from app.actions.context import Pronk
 from app.actions.plan import plan_model
+from app.core.errors import UnsupportedModel
 from app.core.paths import Home
 from app.devices.values import Devices, Gpu
 from app.jobs.helper import Helper
@@ -145,3 +146,25 @@ def test_exact_plans_of_models_that_are_not_here(
         used = device.weights_bytes + device.kv_bytes + device.compute_bytes
         assert used <= device.free_bytes - device.reserve_bytes
     assert plan.elapsed_ms < 10_000
+
+
+@pytest.mark.parametrize("name", ["llama 8B", "gemma3"])
+def test_largest_context_is_found_within_256(pronk: Pronk, helper: Helper, tmp_path: Path, name: str) -> None:
+    facts = MODELS[name](tmp_path)
+    devices = cards((12000 if name == "llama 8B" else 830) * MB)
+    request = PlanRequest(context="max", kv_type="f16")
+    plan = plan_model(pronk, facts, devices, request)
+    assert (plan.verdict, plan.method) == ("gpu", "dry_run")
+    budgets = budgets_of(devices, None)
+    for more, fits in ((0, True), (256, False)):
+        candidate = replace(candidate_of(plan), tensor_split=(), context=plan.context + more)
+        answers = [_ask_one(helper, pronk.home, facts, replace(candidate, n_ubatch=n)) for n in (512, 256)]
+        assert any(not shortages(answer, budgets) for answer in answers) == fits
+
+
+def test_model_that_llama_cpp_refuses_is_named(pronk: Pronk, tmp_path: Path) -> None:
+    whole = dense(n_layers=2, trained=4096)
+    broken = replace(whole, metadata={**whole.metadata, "llama.rope.dimension_count": 6})
+    facts = replace(broken, path=str(write_hollow(broken, tmp_path / "broken.gguf")))
+    with pytest.raises(UnsupportedModel, match=r"cannot load this model: invalid n_rot: 6, expected 128\."):
+        plan_model(pronk, facts, cards(12000 * MB), PlanRequest())
