@@ -1,6 +1,8 @@
 """The GPUs that the engine reaches, in the helper: asked of ggml and of the drivers."""
 
+from collections.abc import Collection
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from app.core.errors import EngineFailed
@@ -19,7 +21,7 @@ def probe() -> dict[str, Any]:
     except EngineFailed as error:
         notes.append(error.message)
     else:
-        notes += _unused(engine["backends"])
+        notes += unused_cards(engine["backends"])
     return {"engine": engine, "gpus": [asdict(gpu) for gpu in gpus], "notes": notes}
 
 
@@ -48,8 +50,8 @@ def _least_free(free_bytes: int, card: NvidiaCard | None) -> int:
     return free_bytes if card is None else min(free_bytes, card.free_bytes)
 
 
-def _unused(backends: list[str]) -> list[str]:
-    """Return a sentence with its remedy for each card in the machine that this build cannot use."""
-    distribution = linux_distribution()
-    sentences = [remedy(gpu, backends, distribution) for gpu in installed_gpus()]
+def unused_cards(backends: Collection[str], root: Path = Path("/")) -> list[str]:
+    """Return a sentence with its remedy for each card in the machine that a build with these backends cannot use."""
+    distribution = linux_distribution(root)
+    sentences = [remedy(gpu, backends, distribution) for gpu in installed_gpus(root)]
     return [sentence for sentence in sentences if sentence]

@@ -13,6 +13,7 @@ from app.actions.devices import find_devices, probe_with
 from app.core.paths import Home
 from app.devices.bandwidth import measure_bandwidth, remember_bandwidth, remembered_bandwidth
 from app.devices.nvml import nvidia_cards
+from app.devices.probe import unused_cards
 from app.devices.system import cpu_name, read_cpu, read_memory
 from app.jobs.helper import Helper
 
@@ -109,6 +110,18 @@ def test_broken_engine_still_answers(pronk: Pronk) -> None:
     assert devices.gpus == devices.backends == ()
     assert any("The engine (llama-cpp-python) cannot be loaded" in note for note in devices.notes)
     assert devices.memory.bandwidth_bytes_per_s
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a sysfs tree")
+def test_card_that_this_build_cannot_use_is_named(tmp_path: Path) -> None:
+    card = tmp_path / "sys/bus/pci/devices/0000:01:00.0"
+    card.mkdir(parents=True)
+    for name, text in (("class", "0x030000"), ("vendor", "0x10de"), ("device", "0x2504")):
+        (card / name).write_text(f"{text}\n")
+    (sentence,) = unused_cards(["cpu", "rpc"], tmp_path)
+    assert "NVIDIA" in sentence
+    assert "not used" in sentence
+    assert unused_cards(["cpu", "rpc"], tmp_path / "empty") == []
 
 
 def test_no_nvidia_driver_is_no_error() -> None:
