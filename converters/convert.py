@@ -77,7 +77,7 @@ class Prepared:
 
 def prepare(request: Request, helper: Helper, cancel: Cancel) -> Prepared:
     """Read headers, config and tokenizer, and choose the types; no weight is read and nothing written."""
-    file_types = [_file_type(name) for name in dict.fromkeys(request.types)]
+    file_types = list(dict.fromkeys(_file_type(name) for name in request.types))
     checkpoint = open_checkpoint(request.folder)
     class_name, family_class = find_family(checkpoint.config)
     family = family_class.from_config(checkpoint.config)
@@ -88,10 +88,19 @@ def prepare(request: Request, helper: Helper, cancel: Cancel) -> Prepared:
     general = general_metadata(checkpoint.folder, family.ARCHITECTURE, {s.name: s.shape for s in sources})
     metadata = {**general, **family.metadata()}
     types, warnings = choose_types(file_types, family.model_sizes(), metadata, sources, _wide_type(sources), helper)
-    paths = [_output_path(request, checkpoint, kind) for kind in file_types]
+    paths = _output_paths(request.output, checkpoint.folder, file_types)
     return Prepared(
-        checkpoint, class_name, family, sources, tokenizer, general, file_types, types, paths, warnings
-    )  # fmt: skip
+        checkpoint=checkpoint,
+        class_name=class_name,
+        family=family,
+        sources=sources,
+        tokenizer=tokenizer,
+        general=general,
+        file_types=file_types,
+        types=types,
+        paths=paths,
+        warnings=warnings,
+    )
 
 
 def _load_tokenizer(checkpoint: Checkpoint, family: Family) -> LoadedTokenizer:
@@ -220,13 +229,14 @@ def _wide_type(sources: Sequence[SourceTensor]) -> GgmlType:
     return GgmlType[dtypes[0]] if dtypes else GgmlType.F16
 
 
-def _output_path(request: Request, checkpoint: Checkpoint, kind: FileType) -> Path:
-    output = request.output
+def _output_paths(output: Path | None, folder: Path, file_types: Sequence[FileType]) -> list[Path]:
+    """Give each file's path: the output itself if it is a .gguf name, else files named after the model in it."""
     if output is not None and output.suffix == ".gguf" and not output.is_dir():
-        if len(set(request.types)) > 1:
+        if len(file_types) > 1:
             raise BadRequest(f"One file, {output.name}, cannot hold several types.", hint="Give a folder as output.")
-        return output.absolute()
-    return ((output or Path.cwd()) / f"{model_name(checkpoint.folder)}-{kind.name}.gguf").absolute()
+        return [output.absolute()]
+    home = (output or Path.cwd()).absolute()
+    return [home / f"{model_name(folder)}-{kind.name}.gguf" for kind in file_types]
 
 
 def model_name(folder: Path) -> str:

@@ -88,6 +88,11 @@ def test_list_names_the_classes() -> None:
     assert "MistralForCausalLM" in json.loads(run("list", "--json").stdout)["architectures"]
 
 
+def test_a_type_asked_for_twice_is_made_once(checkpoint: Path, tmp_path: Path) -> None:
+    done = run("convert", checkpoint, "--type", "Q8_0", "--type", "q8_0", "--output", tmp_path / "a.gguf", "--json")
+    assert [file["type"] for file in json.loads(done.stdout)["files"]] == ["Q8_0"]
+
+
 def test_wrong_usage_is_exit_2() -> None:
     assert run("convert").returncode == 2
     assert run("convert", "x").returncode == 2

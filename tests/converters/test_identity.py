@@ -16,11 +16,16 @@ from tests.support.gguf_file import GgufFile, read_gguf
 
 pytestmark = pytest.mark.native
 SHAPES = {
-    "grouped": {"num_hidden_layers": 9},
+    "grouped": {"num_hidden_layers": 4},
     "tied": {"num_attention_heads": 4, "num_key_value_heads": 4, "tie_word_embeddings": True},
     "odd width": {"hidden_size": 288, "intermediate_size": 800, "num_attention_heads": 9, "num_key_value_heads": 1},
     "wide heads": {"head_dim": 96},
-    "experts": {"architectures": ["MixtralForCausalLM"], "num_local_experts": 8, "num_experts_per_tok": 2},
+    "experts": {
+        "architectures": ["MixtralForCausalLM"],
+        "num_local_experts": 8,
+        "num_experts_per_tok": 2,
+        "intermediate_size": 256,
+    },
 }
 
 
@@ -75,7 +80,7 @@ def test_experts_are_stacked_in_their_order(tmp_path: Path) -> None:
     config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     tensors = dict(random_tensors(config, 7))
     ups = [to_bf16(tensors[f"model.layers.1.block_sparse_moe.experts.{e}.w3.weight"]) for e in range(8)]
-    assert stacked.tensors["blk.1.ffn_up_exps.weight"].shape == (8, 512, 256)
+    assert stacked.tensors["blk.1.ffn_up_exps.weight"].shape == (8, 256, 256)
     assert stacked.data("blk.1.ffn_up_exps.weight") == b"".join(up.tobytes() for up in ups)
     assert stacked.tensors["blk.1.ffn_gate_inp.weight"].type.name == "F32"
     assert (stacked.metadata["llama.expert_count"], stacked.metadata["llama.expert_used_count"]) == (8, 2)
