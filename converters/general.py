@@ -12,21 +12,22 @@ from converters.jsonfile import JsonObject, read_optional
 from converters.values import Value, ValueType, f32, text, u32
 
 QUANTIZATION_VERSION = 2  # ggml/include/ggml.h, GGML_QNT_VERSION
+_ARCH = "general.architecture"
+_LARGEST = (1 << 31) - 1
 _log = logging.getLogger(__name__)
 
 
 def general_metadata(folder: Path, architecture: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Value]:
     """Give general.architecture, type, name and the rest that config, model card and folder name tell."""
-    total, shared, experts, n_expert = _count_parameters(shapes)
-    writer = gguf.GGUFWriter(path=None, arch=architecture)
-    card = _card(folder, total)
-    card.name = card.name or folder.name
-    card.size_label = card.size_label or gguf.size_label(total, shared, experts, n_expert)
-    card.set_gguf_meta_model(writer)
+    counts = _count_parameters(shapes)
+    try:
+        card = gguf.Metadata.load(None, folder, None, counts[0])
+        found = _card_values(card, folder, counts)
+    except (yaml.YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        _log.warning("The model card is left out: %s", error)
+        found = _card_values(gguf.Metadata(), folder, counts)
     values = {"general.architecture": text(architecture), "general.type": text("model")}
-    for key, value in writer.kv_data[0].items():
-        values.setdefault(key, _value(value))
-    return values | _repetition_penalty(folder)
+    return values | found | _repetition_penalty(folder)
 
 
 def file_metadata(file_type_number: int) -> dict[str, Value]:
@@ -37,19 +38,31 @@ def file_metadata(file_type_number: int) -> dict[str, Value]:
     }
 
 
-def _card(folder: Path, n_parameters: int) -> "gguf.Metadata":
-    try:
-        return gguf.Metadata.load(None, folder, None, n_parameters)
-    except (yaml.YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        _log.warning("The model card is left out: %s", error)
-        return gguf.Metadata()
+def _card_values(card: "gguf.Metadata", folder: Path, counts: tuple[int, int, int, int]) -> dict[str, Value]:
+    card.name = card.name or folder.name
+    card.size_label = card.size_label or gguf.size_label(*counts)
+    writer = gguf.GGUFWriter(path=None, arch="")
+    card.set_gguf_meta_model(writer)
+    typed = {
+        key: _value(ValueType(int(entry.type)), entry.value) for key, entry in writer.kv_data[0].items() if key != _ARCH
+    }
+    for key in (key for key, value in typed.items() if value is None):
+        _log.warning("The model's files give no sensible %s; it is left out.", key)
+    return {key: value for key, value in typed.items() if value is not None}
 
 
-def _value(value: "gguf.gguf_writer.GGUFValue") -> Value:
-    kind = ValueType(int(value.type))
-    if kind is not ValueType.ARRAY:
-        return Value(kind, value.value)
-    return Value(kind, [str(item) for item in value.value], ValueType.STRING)
+def _value(kind: ValueType, data: object) -> Value | None:
+    """Check what the model's own files say: a card may hold any YAML, nested without end."""
+    if kind is ValueType.STRING and isinstance(data, str):
+        return Value(kind, data)
+    if kind is ValueType.ARRAY and isinstance(data, list):
+        strings = [item for item in data if isinstance(item, str)]
+        return Value(kind, strings, ValueType.STRING) if strings else None
+    if isinstance(data, bool) or not isinstance(data, int | float) or not -_LARGEST <= data <= _LARGEST:
+        return None
+    if kind is ValueType.FLOAT32:
+        return Value(kind, float(data))
+    return Value(kind, data) if isinstance(data, int) and (data >= 0 or kind is ValueType.INT32) else None
 
 
 def _repetition_penalty(folder: Path) -> dict[str, Value]:

@@ -5,6 +5,7 @@ import math
 import struct
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,19 @@ def test_general_values_come_from_card_and_folder(tmp_path: Path) -> None:
         "general.languages": ["en"], "general.sampling.temp": 0.6, "general.sampling.penalty_repeat": 1.1,
     }  # fmt: skip
     assert values == expected
+
+
+def test_senseless_values_of_a_card_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    laughs = "\n".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in pairwise("abcdefghijklmnop"))
+    card = f"---\na: &a [lol, lol]\n{laughs}\ntags: [ok, *p, 7]\nlicense_name: *p\n---\n"
+    (tmp_path / "README.md").write_text(card, encoding="utf-8")
+    settings = {"temperature": "hot", "top_k": 1e99, "top_p": None, "min_p": 0.1}
+    (tmp_path / "generation_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    values = general_metadata(tmp_path, "llama", {"w": (2_000, 1_000)})
+    assert values["general.tags"].data == ["ok"]
+    assert values["general.sampling.min_p"].data == 0.1
+    assert not values.keys() & {"general.license.name", "general.sampling.temp", "general.sampling.top_k"}
+    assert "general.sampling.temp" in caplog.text
 
 
 def test_a_broken_card_is_left_out(tmp_path: Path) -> None:
