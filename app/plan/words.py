@@ -95,7 +95,7 @@ def _bytes(device: DevicePlan) -> str:
 
 
 def _cache(search: Search, plan: LoadPlan) -> list[str]:
-    if plan.kv_type == "f16" or search.request.kv_type != "auto":
+    if plan.kv_type == "f16" or search.request.kv_type != "auto" or plan.verdict == "too_big":
         return []
     return [
         f"KV is stored as {plan.kv_type} instead of f16: the room it saves makes the model run faster or fit at all."
