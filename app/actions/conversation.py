@@ -1,15 +1,19 @@
 """What the conversation page does: send, regenerate, edit; each word is stored before it can get lost."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import TYPE_CHECKING, Any
 
-from app.chat.store import ChatStore
 from app.chat.stream_saver import StreamSaver
 from app.chat.values import Conversation, Message
 from app.core.errors import AppError, BadRequest, Bug, Cancelled
 from app.engine.values import Answer, ReasoningArrived, TextArrived
+
+if TYPE_CHECKING:
+    from app.chat.store import ChatStore
 
 TITLE_CHARACTERS = 48
 
@@ -135,8 +139,6 @@ def title_of(text: str) -> str:
 
 
 def _told(result: Answer) -> Mapping[str, Any]:
-    from dataclasses import asdict, is_dataclass
-
     def plain(value: Any) -> Any:
         return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 

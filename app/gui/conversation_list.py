@@ -160,7 +160,7 @@ class _Delegate(QStyledItemDelegate):
             selected = bool(state & QStyle.StateFlag.State_Selected)
             hovered = bool(state & QStyle.StateFlag.State_MouseOver)
             if selected or hovered:
-                painter.setBrush(QColor(theme.surface if selected else theme.border))
+                painter.setBrush(QColor(theme.selected if selected else theme.hover))
                 focused = selected and bool(state & QStyle.StateFlag.State_HasFocus)
                 painter.setPen(QPen(QColor(theme.accent), 2) if focused else Qt.PenStyle.NoPen)
                 painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), 8, 8)

@@ -25,14 +25,19 @@ READY_POLL_S = 0.2
 
 @dataclass(frozen=True)
 class EngineState:
-    """What the engine is doing with which model; `percent` while loading, `reason` when it died or failed."""
+    """What the engine is doing with which model (`title` is its name for people).
+
+    `percent` while loading, `reason` when it died or failed.
+    """
 
     kind: Kind = "off"
     model: str = ""
+    title: str = ""
     path: str = ""
     percent: int = 0
     reason: str = ""
     hint: str = ""
+    error_kind: str = ""
     plan: Mapping[str, Any] | None = None
 
 
@@ -64,14 +69,14 @@ class EngineControl(QObject):
         """The engine that runs, None while there is none."""
         return self._engine
 
-    def load(self, name: str, path: str, force: bool = False) -> None:
+    def load(self, name: str, title: str, path: str, force: bool = False) -> None:
         """Load a model in place of the one that is loaded; returns at once."""
         if self._state.path == path and self._state.kind in ("loading", "ready", "restarting") and not force:
             return
         self._turn += 1
         turn = self._turn
         old = self._take_engine()
-        self._set(EngineState("loading", name, path))
+        self._set(EngineState("loading", name, title, path))
         options = ("--force",) if force else ()
         self._task = self._tasks.run(
             lambda task: self._start(task, turn, old, Path(path), options),
@@ -165,7 +170,7 @@ class EngineControl(QObject):
     def _on_failed(self, turn: int, error: AppError | Cancelled) -> None:
         if turn == self._turn and isinstance(error, AppError):
             old = self._take_engine()
-            self._set(replace(self._state, kind="failed", reason=error.message, hint=error.hint))
+            self._set(replace(self._state, kind="failed", reason=error.message, hint=error.hint, error_kind=error.kind))
             self._tasks.run(lambda _: _close(old))
 
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject
 
 from app.actions.context import Pronk
 from app.actions.verdicts import JudgedModel
+from app.core.errors import NotEnoughMemory
 from app.core.settings import save_settings
 from app.devices.values import Devices
 from app.gui.chat.page import ChatPage
@@ -40,6 +41,7 @@ class ModelChoice(QObject):
         self._chosen = ""
         library.changed.connect(self._on_library)
         library.devices_found.connect(self._on_devices)
+        library.failed.connect(page.notice.show_error)
         library.added.connect(self._on_added)
         engine.changed.connect(self._on_engine)
         page.header.picker.chosen.connect(self.use)
@@ -47,7 +49,7 @@ class ModelChoice(QObject):
 
     def start(self, model: str = "") -> None:
         """List the models, find the devices, and load `model` (a name or a file), or the one used last."""
-        if model and Path(model).suffix.lower() == ".gguf" and Path(model).exists():
+        if Path(model).suffix.lower() == ".gguf":
             self.use_file(model)
         else:
             self._wanted = model or self._pronk.settings().last_model
@@ -61,7 +63,7 @@ class ModelChoice(QObject):
         self._chosen = judged.path
         self._page.header.picker.set_current(judged.path)
         self._show_plan(judged)
-        self._engine.load(judged.model.name, judged.path, force)
+        self._engine.load(judged.model.name, judged.title, judged.path, force)
         settings = self._pronk.settings()
         if settings.last_model != judged.path:
             save_settings(self._pronk.home.settings, replace(settings, last_model=judged.path))
@@ -99,8 +101,21 @@ class ModelChoice(QObject):
 
     def _on_engine(self, state: EngineState) -> None:
         self._page.header.show_state(state)
+        if state.kind == "failed":
+            self._on_load_failed(state)
         if state.plan is not None:
             self._page.details.show_plan(state.plan, measured=state.kind == "ready")
+
+    def _on_load_failed(self, state: EngineState) -> None:
+        too_big = state.error_kind == NotEnoughMemory.kind
+        words = self.tr("Load anyway") if too_big else self.tr("Try again")
+        self._page.notice.show_text(
+            state.reason,
+            state.hint,
+            words,
+            lambda: self._engine.load(state.model, state.title, state.path, force=too_big),
+            kind="danger",
+        )
 
     def _show_plan(self, judged: JudgedModel) -> None:
         self._page.header.show_verdict(judged.sentence)

@@ -37,10 +37,10 @@ class StatusBar(QFrame):
         """Say what the engine is doing."""
         words = {
             "off": self.tr("No model loaded"),
-            "loading": self.tr("Loading {0}… {1} %").format(state.model, state.percent),
-            "ready": self.tr("{0} is ready").format(state.model),
+            "loading": self.tr("Loading {0}… {1} %").format(state.title, state.percent),
+            "ready": self.tr("{0} is ready").format(state.title),
             "restarting": self.tr("The engine stopped; starting it again…"),
-            "failed": self.tr("{0} could not be loaded").format(state.model),
+            "failed": self.tr("{0} could not be loaded").format(state.title),
         }
         self._engine.setText(words[state.kind])
 

@@ -37,12 +37,14 @@ QPushButton[kind="link"]:hover { text-decoration: underline; }
 QPushButton[kind="link"]:focus { border: 2px solid $accent; border-radius: 6px; }
 QPushButton[kind="nav"] { background: transparent; border: 2px solid transparent; text-align: left; padding: 0 8px;
     min-height: 32px; }
-QPushButton[kind="nav"]:hover { background: $border; }
-QPushButton[kind="nav"]:checked { background: $surface; font-weight: 600; border-color: $surface; }
+QPushButton[kind="nav"]:hover { background: $hover; }
+QPushButton[kind="nav"]:checked { background: $selected; font-weight: 600; border-color: $selected; }
 QPushButton[kind="nav"]:focus { border: 2px solid $accent; }
-QPushButton[kind="row"] { background: transparent; border: 2px solid transparent; text-align: left; }
-QPushButton[kind="row"]:hover { background: $raised; }
-QPushButton[kind="row"]:focus { border: 2px solid $accent; }
+QPushButton[kind="row"], QPushButton[kind="model"] { background: transparent; border: 2px solid transparent;
+    text-align: left; }
+QPushButton[kind="model"] { min-height: 54px; }
+QPushButton[kind="row"]:hover, QPushButton[kind="model"]:hover { background: $raised; }
+QPushButton[kind="row"]:focus, QPushButton[kind="model"]:focus { border: 2px solid $accent; }
 
 #send { min-height: 38px; }
 
@@ -60,6 +62,8 @@ QListView QLineEdit { min-height: 24px; padding: 0 4px; border-radius: 4px; }
 QScrollArea, #plain { background: transparent; border: none; }
 QTextBrowser, QPlainTextEdit { background: transparent; border: none;
     selection-background-color: $accent; selection-color: $on_accent; }
+
+QTextBrowser[kind="muted"] { color: $muted; }
 
 #composer { background: $surface; border: 1px solid $border; border-radius: 12px; }
 #composer[focused="true"] { border: 2px solid $accent; }
@@ -79,6 +83,7 @@ QProgressBar::chunk { background: $accent; border-radius: 3px; }
 
 QTableView { background: $surface; border: 1px solid $border; border-radius: 8px; outline: none;
     gridline-color: $border; selection-background-color: $raised; selection-color: $text; }
+QTableView::item { padding: 0 8px; }
 QTableView:focus { border: 2px solid $accent; }
 QHeaderView { background: transparent; }
 QHeaderView::section { background: $surface; color: $muted; border: none; border-bottom: 1px solid $border;

@@ -1,7 +1,7 @@
 """Colours, sizes and the style sheet made of them; light or dark as the system or the user says."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
 from app.gui.style_sheet import style_sheet
@@ -9,6 +9,7 @@ from app.gui.tokens import DARK, LIGHT, Theme
 
 BODY_PX = 14
 CODE_PX = 13
+CHINESE = ("Noto Sans CJK SC", "Microsoft YaHei UI", "PingFang SC")
 
 
 def apply_theme(application: QApplication, choice: str) -> None:
@@ -27,7 +28,7 @@ def body_font() -> QFont:
     """Return the system's UI font at the body size, with a Chinese font beside it."""
     font = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
     font.setPixelSize(BODY_PX)
-    return font
+    return _with_chinese(font)
 
 
 def code_font() -> QFont:
@@ -35,6 +36,12 @@ def code_font() -> QFont:
     font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
     font.setPixelSize(CODE_PX)
     font.setStyleHint(QFont.StyleHint.Monospace)
+    return _with_chinese(font)
+
+
+def _with_chinese(font: QFont) -> QFont:
+    """Put Chinese families behind the one that is really used: an alias ("monospace") must not give way to them."""
+    font.setFamilies([QFontInfo(font).family(), *CHINESE])
     return font
 
 

@@ -11,6 +11,8 @@ class Theme:
     surface: str
     raised: str
     border: str
+    selected: str
+    hover: str
     text: str
     muted: str
     accent: str
@@ -30,6 +32,8 @@ LIGHT = Theme(
     surface="#FFFFFF",
     raised="#F2F1ED",
     border="#D9D6CF",
+    selected="#FFFFFF",
+    hover="#E6E4DE",
     text="#1F2328",
     muted="#5B616B",
     accent="#0F766E",
@@ -49,6 +53,8 @@ DARK = Theme(
     surface="#1F2226",
     raised="#272B30",
     border="#3B4048",
+    selected="#3B4048",
+    hover="#30353B",
     text="#E8EAED",
     muted="#A3A9B2",
     accent="#2DD4BF",

@@ -70,8 +70,8 @@ class Window(QMainWindow):
         """Show "chat", "models" or "convert"."""
         self._stack.setCurrentWidget(self._pages[name])
         self.sidebar.show_page(name)
-        if name == "chat":
-            self.chat.composer.setFocus()
+        focused = self.chat.composer if name == "chat" else self._pages[name]
+        focused.setFocus()
 
     def open_model(self, text: str) -> None:
         """Come to the front, on that model if one is named."""

@@ -51,11 +51,15 @@ PLAN = {
 }
 
 
-def fake_starter(mode: str = "normal", text: Path | None = None, tokens_per_s: float = 0) -> Callable[..., Engine]:
+def fake_starter(
+    mode: str = "normal", text: Path | None = None, tokens_per_s: float = 0, plan: Path | None = None
+) -> Callable[..., Engine]:
     """Return what Ports.start_engine asks for, with this script behind it."""
     command = [sys.executable, "-P", __file__, "--mode", mode, "--rate", str(tokens_per_s)]
     if text is not None:
         command += ["--text", str(text)]
+    if plan is not None:
+        command += ["--plan", str(plan)]
 
     def start(pronk: Pronk, path: Path, options: Sequence[str], on_event: Callable[..., None]) -> Engine:
         engine = Engine([*command, *(["--forced"] if "--force" in options else [])], pronk.log("fake"), on_event)
@@ -68,8 +72,9 @@ def fake_starter(mode: str = "normal", text: Path | None = None, tokens_per_s: f
 class FakeEngine:
     """Answers chat requests and tells its parent what happens to it."""
 
-    def __init__(self, mode: str, text: str, tokens_per_s: float) -> None:
+    def __init__(self, mode: str, text: str, tokens_per_s: float, plan: Mapping[str, Any]) -> None:
         self.mode = mode
+        self.plan = plan
         self.tokens = re.findall(r"\s*\S+|\s+", text)
         self.pause_s = 1 / tokens_per_s if tokens_per_s else 0.0
         self.crashed = False
@@ -116,7 +121,9 @@ class FakeEngine:
         reason = "signal 11 (SIGSEGV)"
         self.emit({"event": "engine_died", "reason": reason})
         send({"error": {"message": f"The engine stopped ({reason}).", "code": "engine", "hint": "Ask again."}})
-        threading.Timer(0.2, lambda: self.emit({"event": "restarted", "engine_pid": os.getpid(), "plan": PLAN})).start()
+        threading.Timer(
+            0.2, lambda: self.emit({"event": "restarted", "engine_pid": os.getpid(), "plan": self.plan})
+        ).start()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -161,11 +168,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--mode", default="normal")
     parser.add_argument("--text", type=Path)
+    parser.add_argument("--plan", type=Path)
     parser.add_argument("--rate", type=float, default=0)
     parser.add_argument("--forced", action="store_true")
     arguments = parser.parse_args()
     text = arguments.text.read_text(encoding="utf-8") if arguments.text else DEFAULT_TEXT
-    engine = FakeEngine(arguments.mode, text, 20 if arguments.mode == "slow" else arguments.rate)
+    plan = json.loads(arguments.plan.read_text(encoding="utf-8")) if arguments.plan else PLAN
+    engine = FakeEngine(arguments.mode, text, 20 if arguments.mode == "slow" else arguments.rate, plan)
     if arguments.mode == "no-memory" and not arguments.forced:
         message = "The model needs 6.1 GB; 4.0 GB are free."
         engine.emit({"event": "failed", "kind": "memory", "message": message, "hint": "Use a smaller context."})
@@ -174,7 +183,7 @@ def main() -> None:
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/v1"
-    engine.emit({"event": "ready", "url": url, "api_key": KEY, "engine_pid": os.getpid(), "plan": PLAN})
+    engine.emit({"event": "ready", "url": url, "api_key": KEY, "engine_pid": os.getpid(), "plan": plan})
     engine.emit({"event": "progress", "phase": "load", "done_bytes": 50, "total_bytes": 100})
     engine.emit({"event": "loaded", "load_s": 0.1})
     for _ in sys.stdin:

@@ -247,7 +247,7 @@ class ChatController(QObject):
         if view is None:
             return
         if state.kind == "loading":
-            view.set_status(self.tr("Loading {0}… {1} %").format(state.model, state.percent))
+            view.set_status(self.tr("Loading {0}… {1} %").format(state.title, state.percent))
         elif state.kind == "restarting":
             view.set_status(self._trouble())
         else:

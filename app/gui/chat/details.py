@@ -54,7 +54,7 @@ class DetailsPanel(QFrame):
     def _fill(self, column: QVBoxLayout, plan: Mapping[str, Any], measured: bool) -> None:
         self.headline = headline(plan)
         column.addWidget(plain_label(self.headline, wrap=True))
-        source = self.tr("As loaded") if measured else self.tr("Foretold")
+        source = self.tr("As loaded") if measured else self.tr("Expected")
         if plan.get("method") == "dry_run":
             source += self.tr(", sizes from llama.cpp itself")
         column.addWidget(plain_label(source, "muted", wrap=True))

@@ -7,7 +7,6 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.gui.markdown.text_view import TextView
 from app.gui.safe_text import visible_text
-from app.gui.theme import current_theme
 from app.gui.throttle import Throttle
 from app.gui.widgets.buttons import push_button
 
@@ -24,7 +23,7 @@ class ReasoningFold(QWidget):
         self._open = False
         self._head = push_button(self.tr("Thoughts"), self._toggle, "link")
         self._body = TextView()
-        self._body.setStyleSheet(f"color: {current_theme().muted};")
+        self._body.setProperty("kind", "muted")
         self._body.hide()
         self._throttle = Throttle(self._show, self)
         layout = QVBoxLayout(self)

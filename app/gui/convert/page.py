@@ -83,7 +83,7 @@ class ConvertPage(QWidget):
         """Convert to these types into the library."""
         self.notice.dismiss()
         self.source.setEnabled(False)
-        self.types.setEnabled(False)
+        self.types.fold(True)
         self.progress.begin(types)
         self.progress.show()
         self._job = self._tasks.run(
@@ -105,8 +105,12 @@ class ConvertPage(QWidget):
         if folder != self._folder:
             return
         warnings = " ".join(plan.get("warnings") or ())
-        self.source.show_text(self.tr("{0}: this can be converted. {1}").format(plan.get("hf_class") or plan["architecture"], warnings).strip())
-        self.types.setEnabled(True)
+        self.source.show_text(
+            self.tr("{0}: this can be converted. {1}")
+            .format(plan.get("hf_class") or plan["architecture"], warnings)
+            .strip()
+        )
+        self.types.fold(False)
         self.types.show_choices(type_choices(plan, self._library.view.devices))
         self.types.show()
 
@@ -133,7 +137,7 @@ class ConvertPage(QWidget):
         self._job = None
         self.progress.hide()
         self.source.setEnabled(True)
-        self.types.setEnabled(True)
+        self.types.fold(False)
 
     def _build(self) -> None:
         inner = page_column(self, COLUMN_PX)

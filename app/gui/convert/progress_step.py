@@ -87,7 +87,9 @@ class ProgressStep(QFrame):
         """Show what was made."""
         files = result.get("files") or []
         self._path = str(files[0]["path"]) if files else ""
-        self._title.setText(self.tr("Done in {0}").format(format_duration(float(result.get("elapsed_s") or 0))))
+        elapsed_s = float(result.get("elapsed_s") or 0)
+        span = format_duration(elapsed_s) if elapsed_s >= 1 else self.tr("less than a second")
+        self._title.setText(self.tr("Done in {0}").format(span))
         self._bar.setValue(1000)
         names = ", ".join(f"{file['type']} ({format_size(file['size_bytes'])})" for file in files)
         self._what.setText(self.tr("In the library: {0}").format(names))

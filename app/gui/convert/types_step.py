@@ -7,6 +7,7 @@ from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QHeaderView, QTableView, QVBoxLayout, QWidget
 
 from app.core.units import format_size
+from app.gui.convert.tick_delegate import TickDelegate
 from app.gui.convert.types import RECOMMENDED, TypeChoice
 from app.gui.widgets.buttons import push_button
 from app.gui.widgets.labels import plain_label
@@ -25,18 +26,22 @@ class TypesStep(QFrame):
         self._choices: tuple[TypeChoice, ...] = ()
         self._model = QStandardItemModel(self)
         self._model.itemChanged.connect(self._refresh)
+        self._head = plain_label(kind="strong", wrap=True)
         self._table = self._make_table()
         self._sum = plain_label(kind="muted")
         self._start = push_button(self.tr("Convert"), self._on_start, "primary")
-        bottom = QHBoxLayout()
+        self._bottom = QWidget()
+        bottom = QHBoxLayout(self._bottom)
+        bottom.setContentsMargins(0, 0, 0, 0)
         bottom.addWidget(self._sum, 1)
         bottom.addWidget(self._start)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(12)
-        layout.addWidget(plain_label(self.tr("2  Choose one type or several"), "strong"))
+        layout.addWidget(self._head)
         layout.addWidget(self._table)
-        layout.addLayout(bottom)
+        layout.addWidget(self._bottom)
+        self.fold(False)
 
     @property
     def chosen(self) -> tuple[str, ...]:
@@ -52,6 +57,15 @@ class TypesStep(QFrame):
         """The rows of the table."""
         return self._choices
 
+    def fold(self, folded: bool) -> None:
+        """Show only what was chosen, or the whole table."""
+        self._table.setVisible(not folded)
+        self._bottom.setVisible(not folded)
+        names = ", ".join(self.chosen)
+        self._head.setText(
+            self.tr("2  Types: {0}").format(names) if folded else self.tr("2  Choose one type or several")
+        )
+
     def show_choices(self, choices: Sequence[TypeChoice]) -> None:
         """Fill the table and tick the recommended type."""
         self._choices = tuple(choices)
@@ -61,6 +75,7 @@ class TypesStep(QFrame):
         )
         for choice in choices:
             name = QStandardItem(choice.name)
+            name.setEditable(False)
             name.setCheckable(True)
             ticked = choice.name == RECOMMENDED
             name.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
@@ -68,6 +83,8 @@ class TypesStep(QFrame):
             size.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             size.setToolTip(f"{choice.size_bytes:,} bytes")
             self._model.appendRow([name, size, QStandardItem(choice.quality), QStandardItem(choice.verdict)])
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        self._model.horizontalHeaderItem(1).setTextAlignment(right)
         header = self._table.horizontalHeader()
         for column, mode in enumerate(("ResizeToContents", "ResizeToContents", "ResizeToContents", "Stretch")):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode[mode])
@@ -101,18 +118,18 @@ class TypesStep(QFrame):
         table.verticalHeader().setDefaultSectionSize(ROW_PX)
         table.setShowGrid(False)
         table.setWordWrap(False)
+        table.setItemDelegateForColumn(0, TickDelegate(table))
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setTabKeyNavigation(False)
         table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        table.clicked.connect(lambda index: self._on_clicked(index.row(), index.column()))
+        table.clicked.connect(lambda index: self._on_clicked(index.row()))
         table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         table.horizontalHeader().setHighlightSections(False)
         return table
 
-    def _on_clicked(self, row: int, column: int) -> None:
-        if column > 0:
-            item = self._model.item(row, 0)
-            ticked = item.checkState() == Qt.CheckState.Checked
-            item.setCheckState(Qt.CheckState.Unchecked if ticked else Qt.CheckState.Checked)
+    def _on_clicked(self, row: int) -> None:
+        item = self._model.item(row, 0)
+        ticked = item.checkState() == Qt.CheckState.Checked
+        item.setCheckState(Qt.CheckState.Unchecked if ticked else Qt.CheckState.Checked)

@@ -23,6 +23,8 @@ from app.gui.widgets.buttons import icon_button
 from app.gui.widgets.labels import plain_label
 
 REST_FACTOR = 10
+MARGIN_PX = 8
+SIDE_PX = 4
 
 
 class CodeCard(QWidget):
@@ -92,7 +94,7 @@ class CodeCard(QWidget):
         head.addStretch(1)
         head.addWidget(self._copy)
         layout = QVBoxLayout(frame)
-        layout.setContentsMargins(1, 1, 1, 1)
+        layout.setContentsMargins(1, 1, 1, 5)
         layout.setSpacing(0)
         layout.addLayout(head)
         layout.addWidget(self._view)
@@ -111,7 +113,8 @@ class _CodeView(QPlainTextEdit):
         self.setTabChangesFocus(True)
         self.setFont(code_font())
         self.setUndoRedoEnabled(False)
-        self.document().setDocumentMargin(12)
+        self.document().setDocumentMargin(MARGIN_PX)
+        self.setViewportMargins(SIDE_PX, 0, SIDE_PX, 0)
         self.horizontalScrollBar().rangeChanged.connect(self.fit)
         self.setAccessibleName(self.tr("Code"))
 

@@ -15,7 +15,7 @@ from app.gui.throttle import Throttle
 
 CAP_CHARACTERS = 1_000_000
 SLICE_CHARACTERS = 600
-GAP_PX = 10
+GAP_PX = 12
 
 
 @dataclass

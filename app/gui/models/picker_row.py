@@ -9,7 +9,6 @@ from app.gui.icons import icon
 from app.gui.widgets.buttons import push_button
 from app.gui.widgets.labels import ElidedLabel, plain_label
 
-ROW_PX = 58
 VERDICT_KINDS = {"gpu": "ok", "partial": "muted", "cpu": "muted", "too_big": "warning"}
 VERDICT_ICONS = {"gpu": "lightning", "partial": "stack", "cpu": "cpu", "too_big": "warning"}
 
@@ -23,8 +22,7 @@ class PickerRow(QWidget):
         super().__init__(parent)
         too_big = judged.verdict == "too_big"
         self.button = QPushButton()
-        self.button.setProperty("kind", "row")
-        self.button.setFixedHeight(ROW_PX)
+        self.button.setProperty("kind", "model")
         self.button.setEnabled(not judged.problem)
         self.button.setAccessibleName(f"{judged.title}, {verdict_words(judged)}")
         self.button.clicked.connect(lambda: self.chosen.emit(False))

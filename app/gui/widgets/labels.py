@@ -2,11 +2,13 @@
 
 import html
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QRect, Qt
 from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from app.gui.safe_text import visible_text
+
+MEASURE_PX = 100_000
 
 
 def plain_label(text: str = "", kind: str = "", wrap: bool = False) -> QLabel:
@@ -75,7 +77,9 @@ class WrapLabel(PlainLabel):
 
     def _fit(self) -> None:
         if self.wordWrap():
-            self.setFixedHeight(max(self.heightForWidth(self.width()), self.fontMetrics().height()))
+            room = QRect(0, 0, max(self.width(), 1), MEASURE_PX)
+            needed = self.fontMetrics().boundingRect(room, Qt.TextFlag.TextWordWrap, self.text())
+            self.setFixedHeight(max(needed.height(), self.fontMetrics().height()))
 
 
 class ElidedLabel(PlainLabel):
