@@ -16,7 +16,7 @@ from app.engine.values import Answer, ChatOptions
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 
-PROMPT_WORDS = 160
+PROMPT_WORDS = 100
 ANSWER_TOKENS = 64
 RUNS = 3
 

@@ -48,6 +48,8 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
         engine = start_engine(pronk, arguments.model, words, loading.event)
         try:
             loading.wait()
+            if loading.note:
+                print(loading.note, file=sys.stderr)
             client = EngineClient(engine.url, engine.api_key)
             if arguments.prompt is not None:
                 return _ask_once(client, arguments.prompt, options, output)
@@ -60,6 +62,7 @@ class _Loading:
     """Shows how far the model is loaded and waits for its end."""
 
     def __init__(self, output: Output) -> None:
+        self.note = ""
         self._output = output
         self._over = threading.Event()
         self._failure: Mapping[str, Any] | None = None
@@ -70,6 +73,7 @@ class _Loading:
         if kind == "progress" and not self._over.is_set():
             self._output.event(event)
         elif kind in ("loaded", "failed"):
+            self.note = str(event.get("note", ""))
             self._failure = event if kind == "failed" and not self._over.is_set() else self._failure
             self._over.set()
 

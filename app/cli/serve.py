@@ -56,10 +56,8 @@ def _tell(event: Mapping[str, Any]) -> None:
     if kind == "ready":
         print(f"URL      {event['url']}\nAPI key  {event['api_key']}", flush=True)
     elif kind == "loaded":
-        print(
-            f"\r\x1b[KLoaded in {event['load_s']:.1f} s. Ctrl+C ends it." if sys.stdout.isatty() else "Loaded.",
-            flush=True,
-        )
+        note = event.get("note")
+        print(f"Loaded in {event['load_s']:.1f} s. Ctrl+C ends it." + (f"\n{note}" if note else ""), flush=True)
     elif kind == "engine_died":
         print(f"{event['reason']} Starting it again.", file=sys.stderr, flush=True)
     elif kind == "restarted":

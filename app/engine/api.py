@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
@@ -21,6 +22,8 @@ Event = Mapping[str, Any]
 Endpoint = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 WAITING_MAX = 8
+_log = logging.getLogger(__name__)
+_FAULT = Refusal(500, "A fault in Pronk; the details stand in its log.", "bug")
 _STATUS = {"bad_request": 400, "memory": 503, "busy": 429, "not_yet": 501, "unsupported_model": 400}
 
 
@@ -51,6 +54,10 @@ class Api:
         except (Refusal, AppError) as error:
             refusal = error if isinstance(error, Refusal) else refusal_of(error)
             await _send_json(send, refusal.document(), refusal.status)
+        except Exception:  # noqa: BLE001 - the border of the server: the client must hear of it
+            _log.exception("a fault while answering %s", scope["path"])
+            with contextlib.suppress(RuntimeError):  # the answer has begun: it can only be cut
+                await _send_json(send, _FAULT.document(), _FAULT.status)
 
     def _endpoint(self, scope: Scope) -> Endpoint:
         path = scope["path"]

@@ -52,7 +52,7 @@ class EngineClient:
                 for document in _stream(response):
                     for event in collected.take(document):
                         on_event(event)
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, ValueError) as error:
                 if watcher.cancelled:
                     return collected.answer("cancelled")
                 raise NetworkError(_NO_REASON, hint="The engine may have stopped; ask again.") from error

@@ -13,7 +13,7 @@ from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from typing import Any
 
-from app.core.errors import AppError, Cancelled, EngineFailed, from_event
+from app.core.errors import AppError, Cancelled, EngineFailed, NotEnoughMemory, from_event
 from app.jobs.commands import module_command
 from app.jobs.process import close_stdin, describe_exit, log_tail, read_events, send_line, start_process
 
@@ -23,6 +23,7 @@ OnEvent = Callable[[Mapping[str, Any]], None]
 CRASHES_MAX = 3
 CRASH_WINDOW_S = 300.0
 END_S = 1.0
+NO_TEMPLATE = "This model has no chat template; Pronk uses ChatML, which may not suit it."
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,10 @@ class Host:
         again = self.state == "restarting"
         self.state, self.load_part = "ready", 1.0
         self._ready.set()
-        self._on_event({"event": "loaded", "load_s": event["load_s"]})
+        loaded = {"event": "loaded", "load_s": event["load_s"], "chat_template": "model"}
+        if not self.model["chat_template"]:
+            loaded |= {"chat_template": "chatml", "note": NO_TEMPLATE}
+        self._on_event(loaded)
         if again:
             self._on_event({"event": "restarted", "engine_pid": self.engine_pid, "plan": self.served.plan})
 
@@ -197,6 +201,9 @@ class Host:
             return
         reason = f"The engine's process ended unexpectedly ({describe_exit(returncode)})."
         tail = log_tail(self._log, self._log_start_bytes)
+        if self.state == "loading":
+            self._give_up(_cannot_load(self.served.path, returncode, tail))
+            return
         self._fail_open(EngineFailed(reason, hint="Pronk starts it again; ask once more.", detail=tail))
         now_s = time.monotonic()
         self._crashes.append(now_s)
@@ -225,6 +232,16 @@ def _write(process: "Popen[str]", outbox: "queue.SimpleQueue[str | None]") -> No
         # A worker that is gone does not read; its death ends all open requests.
         send_line(process, line)
     close_stdin(process)
+
+
+def _cannot_load(path: Path, returncode: int, tail: str) -> AppError:
+    """Return the error for a worker that died while it loaded the model for the first time; it would die again."""
+    what = f"Loading {path.name} failed: the engine's process ended ({describe_exit(returncode)})."
+    if returncode == -9:  # Linux ends the largest process when memory runs out
+        hint = "The computer probably ran out of memory: choose a smaller --context or a smaller model."
+        return NotEnoughMemory(what, hint=hint, detail=tail)
+    hint = "The file may be damaged, or the engine may have a fault with it: try another file of this model."
+    return EngineFailed(what, hint=hint, detail=tail)
 
 
 def _too_many_crashes(reason: str, log: Path, tail: str) -> EngineFailed:

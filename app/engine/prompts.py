@@ -27,11 +27,6 @@ class Prompts:
         self._host = host
         self._helper = Helper(module_command("app.engine.templates"), log)
 
-    @property
-    def fallback(self) -> bool:
-        """Whether the loaded model has no chat template, so that ChatML stands in."""
-        return not self._host.model.get("chat_template")
-
     async def warm(self) -> None:
         """Start the child."""
         await asyncio.to_thread(self._helper.ask, "hello", START_TIMEOUT_S)

@@ -204,3 +204,12 @@ def _lives(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_death_during_the_first_load_is_not_tried_again(home: Home, plan_file: str) -> None:
+    with running_engine(home, smollm2_gguf(), "--plan", plan_file, loaded=False) as running:
+        os.kill(running.engine.engine_pid, signal.SIGKILL)
+        failed = running.wait_for("failed")
+        assert failed["kind"] == "memory"
+        assert "SIGKILL" in failed["message"]
+        assert "restarted" not in running.kinds()
