@@ -1,6 +1,8 @@
 """A conversion that is stopped, killed or out of room: no half-written file in view, nothing left behind."""
 
+import json
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -15,6 +17,7 @@ import pytest
 
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.convert_child import events, run, start
+from tests.support.counts import counted
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.native
@@ -89,6 +92,22 @@ def test_kill_leaves_no_file_in_view_and_the_next_run_succeeds(checkpoint: Path,
     done = run("convert", checkpoint, "--type", "Q2_K", "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     assert target.stat().st_size > 1_000_000
+
+
+@pytest.mark.soak
+def test_kills_at_any_moment_leave_no_file_in_view(checkpoint: Path, tmp_path: Path) -> None:
+    chance = random.Random(20261122)
+    for _ in range(counted(50)):
+        with start("convert", checkpoint, *SLOW_TYPES, "--output", tmp_path, "--events") as child:
+            assert child.stdout is not None
+            for _ in range(chance.randrange(1, 12)):
+                child.stdout.readline()
+            child.kill()
+        assert not list(tmp_path.glob("*.gguf"))
+    done = run("convert", checkpoint, "--type", "Q2_K", "--output", tmp_path, "--json")
+    again = run("convert", checkpoint, "--type", "Q2_K", "--output", tmp_path / "fresh", "--json")
+    digests = [json.loads(out)["files"][0]["sha256"] for out in (done.stdout, again.stdout)]
+    assert digests[0] == digests[1]
 
 
 def test_kill_takes_the_helper_along(checkpoint: Path, tmp_path: Path) -> None:
