@@ -10,12 +10,10 @@ MOST_PARALLEL = 256  # LLAMA_MAX_SEQ
 
 def check_request(request: PlanRequest, facts: ModelFacts) -> None:
     """Raise BadRequest, with numbers, for wishes that contradict the model or themselves."""
-    total = facts.n_layers + 1
-    if request.gpu_layers is not None and not 0 <= request.gpu_layers <= total:
+    if request.gpu_layers is not None and request.gpu_layers < 0:
         raise BadRequest(
-            f"{request.gpu_layers} layers cannot be put on a GPU: {facts.name or facts.path} has {total} "
-            f"({facts.n_layers} blocks and the output).",
-            hint=f"Ask for 0 to {total} layers, or leave --gpu-layers out.",
+            f"{request.gpu_layers} layers cannot be put on a GPU.",
+            hint=f"Ask for 0 to {facts.n_layers + 1} layers, or leave --gpu-layers out.",
         )
     if not 1 <= request.parallel <= MOST_PARALLEL:
         raise BadRequest(

@@ -103,10 +103,11 @@ class Search:
 
     @property
     def _most_layers(self) -> int:
-        """Layers on GPUs in the uppermost rung: those asked for, else all."""
-        if self.request.gpu_layers is not None:
-            return self.request.gpu_layers
-        return self.model.n_layers_total if self.knowledge.budgets.gpus else 0
+        """Layers on GPUs in the uppermost rung: those asked for, as far as the model has them, else all."""
+        if not self.knowledge.budgets.gpus:
+            return 0
+        total = self.model.n_layers_total
+        return total if self.request.gpu_layers is None else min(self.request.gpu_layers, total)
 
     def _missing(self, candidate: Candidate) -> int:
         return sum(shortages(self.knowledge.breakdown(candidate), self.knowledge.budgets).values())

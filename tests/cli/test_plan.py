@@ -77,7 +77,7 @@ def test_text_for_people() -> None:
     [
         (("--context", "many"), "bad_request"),
         (("--context", "10"), "bad_request"),
-        (("--gpu-layers", "99"), "bad_request"),
+        (("--gpu-layers", "-1"), "bad_request"),
         (("--gpu", "RTX 3060"), "bad_request"),
         (("--ram", "lots"), "bad_request"),
         (("--context", "1024", "--min-context", "2048"), "bad_request"),

@@ -68,7 +68,6 @@ def test_failing_dry_run_leaves_the_formulas_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("request_", "numbers"),
     [
-        (PlanRequest(gpu_layers=34), ("34", "33")),
         (PlanRequest(gpu_layers=-1), ("-1",)),
         (PlanRequest(context=0), ("0",)),
         (PlanRequest(context=100), ("100", "256")),
@@ -125,3 +124,8 @@ def test_speed_is_rounded(speed: float, text: str) -> None:
 
 def test_use_adds_up() -> None:
     assert Use(1, 2, 3).total_bytes == 6
+
+
+def test_more_layers_than_there_are_means_all() -> None:
+    plan = make_plan(FACTS, machine(48), PlanRequest(gpu_layers=99))
+    assert (plan.n_gpu_layers, plan.verdict) == (plan.n_layers_total, "gpu")
