@@ -1,5 +1,7 @@
 """The left side: a new chat, the conversations, and the way to the other pages."""
 
+from itertools import pairwise
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
@@ -34,7 +36,8 @@ class Sidebar(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 12, 12, 12)
         layout.setSpacing(8)
-        layout.addWidget(self._new_button())
+        new = self._new_button()
+        layout.addWidget(new)
         layout.addWidget(self._search)
         layout.addWidget(self.conversations, 1)
         layout.addWidget(self.notice)
@@ -44,6 +47,12 @@ class Sidebar(QFrame):
         layout.addLayout(pages)
         self._add_page(pages, "models", self.tr("Models"), "package")
         self._add_page(pages, "convert", self.tr("Convert"), "swap")
+        self._order_tabs(new)
+
+    def _order_tabs(self, new: QPushButton) -> None:
+        order: list[QWidget] = [new, self._search, self.conversations, *self._buttons.values()]
+        for before, after in pairwise(order):
+            self.setTabOrder(before, after)
 
     def show_page(self, name: str) -> None:
         """Mark the page that is shown."""

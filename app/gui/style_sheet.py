@@ -11,6 +11,7 @@ QMainWindow, QDialog, #page { background: $background; }
 #header { background: $background; border: none; border-bottom: 1px solid $border; }
 #statusBar { background: $background; border: none; border-top: 1px solid $border; }
 #details { background: $surface; border: none; border-left: 1px solid $border; }
+#statusBar QToolButton { padding: 0; }
 #statusBar QLabel { color: $muted; font-size: 12px; }
 QToolTip { background: $raised; color: $text; border: 1px solid $border; padding: 4px 6px; }
 
@@ -24,6 +25,7 @@ QLabel[kind="warning"] { color: $warning; font-size: 13px; }
 QLabel[kind="ok"] { color: $ok; font-size: 13px; }
 
 QPushButton { background: $surface; border: 1px solid $border; border-radius: 8px; padding: 0 12px; min-height: 30px; }
+QPushButton, QToolButton { outline: none; }
 QPushButton:hover { background: $raised; }
 QPushButton:pressed { background: $border; }
 QPushButton:disabled { color: $muted; background: $raised; }

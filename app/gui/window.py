@@ -135,6 +135,7 @@ class Window(QMainWindow):
         self.models.chat_asked.connect(self._on_chat_with)
         self.convert.chat_asked.connect(self._on_chat_with_file)
         self.engine.changed.connect(self.status.show_state)
+        self.status.sidebar_asked.connect(self._on_fold)
         self.tasks.failed.connect(self.chat.notice.show_error)
 
     def _add_shortcuts(self) -> None:

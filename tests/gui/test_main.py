@@ -128,3 +128,16 @@ def test_streaming_keeps_the_window_awake(qtbot: QtBot, open_window: "object") -
     assert cost.text == text
     assert cost.updates_per_s <= 30
     assert cost.longest_busy_s < 0.05
+
+
+def test_the_sidebar_folds_away_and_comes_back(qtbot: QtBot, open_window: "object") -> None:
+    from PySide6.QtCore import Qt
+
+    window = open_window(ready=False)  # type: ignore[operator]
+    qtbot.waitUntil(window.isActiveWindow)
+    window.resize(700, 600)
+    qtbot.waitUntil(window.sidebar.isHidden)
+    qtbot.keyClick(window, Qt.Key.Key_B, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(window.sidebar.isVisible)
+    window.resize(1200, 700)
+    qtbot.waitUntil(window.sidebar.isVisible)

@@ -3,7 +3,7 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from app.gui.widgets.buttons import icon_button
+from app.gui.widgets.buttons import copy_button, icon_button
 from app.gui.widgets.labels import plain_label
 
 
@@ -26,7 +26,7 @@ class MessageFooter(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        layout.addWidget(icon_button("copy", self.tr("Copy"), self.copy_asked.emit))
+        layout.addWidget(copy_button(self.tr("Copy"), self.copy_asked.emit))
         if role == "assistant":
             layout.addWidget(icon_button("arrow-clockwise", self.tr("Answer again"), self.regenerate_asked.emit))
         else:

@@ -19,7 +19,7 @@ from app.gui.markdown.pieces import Code
 from app.gui.markdown.writer import INDENT_PX
 from app.gui.tasks import Tasks
 from app.gui.theme import code_font, current_theme
-from app.gui.widgets.buttons import icon_button
+from app.gui.widgets.buttons import copy_button
 from app.gui.widgets.labels import plain_label
 
 REST_FACTOR = 10
@@ -38,7 +38,7 @@ class CodeCard(QWidget):
         self._view = _CodeView(self)
         self._highlighter = _Highlighter(self._view.document())
         self._language = plain_label(code.language or self.tr("code"), "muted")
-        self._copy = icon_button("copy", self.tr("Copy code"), self.copy)
+        self._copy = copy_button(self.tr("Copy code"), self.copy)
         self._build(code.indent * INDENT_PX)
         self.update_code(code)
 

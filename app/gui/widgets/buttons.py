@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QPushButton, QToolButton
 
 from app.gui.icons import icon
 
 ICON_PX = 18
+COPIED_MS = 1200
 
 
 def icon_button(name: str, tip: str, clicked: Callable[[], object]) -> QToolButton:
@@ -20,6 +21,18 @@ def icon_button(name: str, tip: str, clicked: Callable[[], object]) -> QToolButt
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     button.setAutoRaise(True)
     button.clicked.connect(lambda: clicked())
+    return button
+
+
+def copy_button(tip: str, clicked: Callable[[], object]) -> QToolButton:
+    """Return an icon button that copies, and shows a tick for a moment when it has."""
+
+    def copy() -> None:
+        clicked()
+        button.setIcon(icon("check", "ok"))
+        QTimer.singleShot(COPIED_MS, button, lambda: button.setIcon(icon("copy")))
+
+    button = icon_button("copy", tip, copy)
     return button
 
 
