@@ -97,7 +97,7 @@ def take_pictures(folder: Path, scale: str) -> None:
                 from app.gui.theme import apply_theme
 
                 apply_theme(application, theme)
-            Photographer(application, pronk, folder, f"{theme}-{scale}x", Path(temporary)).work()
+            Photographer(application, pronk, folder, theme if scale == "1" else f"{theme}@{scale}x", Path(temporary)).work()
 
 
 class Photographer:
@@ -189,7 +189,7 @@ class Photographer:
     def _save(self, name: str, widget: QWidget | None = None) -> None:
         end_s = time.monotonic() + 0.3
         self._wait(lambda: time.monotonic() > end_s)
-        if self._suffix.endswith("-2x") and name not in SHARP:
+        if "@" in self._suffix and name not in SHARP:
             return
         (widget or self._window).grab().save(str(self._folder / f"{name}-{self._suffix}.png"))
 
