@@ -1,6 +1,7 @@
 """pronk plan: how a model would be loaded here, and why."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.actions.context import Pronk
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
 
         print_json(plan_document(plan))
     else:
-        print_plan(plan, facts.name, notes)
+        print_plan(plan, Path(facts.path).stem, notes)
     return 0
 
 

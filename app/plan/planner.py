@@ -21,7 +21,7 @@ from app.plan.values import (
     PlanRequest,
     Use,
 )
-from app.plan.words import explain
+from app.plan.words import explain, without_gpus
 
 MAX_DRY_RUNS = 12
 MORE_CONTEXT = 4
@@ -36,6 +36,17 @@ def make_plan(facts: ModelFacts, devices: Devices, request: PlanRequest, dry_run
     UnsupportedModel). elapsed_ms is left 0 for the caller, who has the clock.
     """
     check_request(request, facts)
+    plan = _plan_on(facts, devices, request, dry_run)
+    if plan.verdict != "too_big" or not devices.gpus or request.gpu_layers:
+        return plan
+    # Even without a layer on it a GPU takes a part in reading prompts; one that has no room for that stays out.
+    alone = _plan_on(facts, replace(devices, gpus=()), replace(request, reserve_bytes=None), dry_run)
+    if alone.verdict == "too_big":
+        return plan
+    return replace(alone, reasons=(without_gpus(plan, alone), *alone.reasons[1:]))
+
+
+def _plan_on(facts: ModelFacts, devices: Devices, request: PlanRequest, dry_run: DryRun | None) -> LoadPlan:
     budgets = budgets_of(devices, request.reserve_bytes)
     model = study(facts, budgets)
     search = Search(request, Knowledge(model, budgets), throughputs_of(devices, budgets))

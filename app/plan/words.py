@@ -71,6 +71,12 @@ def explain(search: Search, choice: Choice, plan: LoadPlan, failure: str) -> tup
     return tuple(sentences)
 
 
+def without_gpus(with_gpus: LoadPlan, alone: LoadPlan) -> str:
+    """Return why a plan leaves the GPUs out that `with_gpus` was made for."""
+    free = ", ".join(f"{device.id} has {format_size(device.free_bytes)} free" for device in with_gpus.devices)
+    return f"{free}, too little to help: all {alone.n_layers_total} layers run on the processor."
+
+
 def _placement(plan: LoadPlan) -> list[str]:
     if not plan.devices:
         return [

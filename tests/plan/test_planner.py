@@ -129,3 +129,9 @@ def test_use_adds_up() -> None:
 def test_more_layers_than_there_are_means_all() -> None:
     plan = make_plan(FACTS, machine(48), PlanRequest(gpu_layers=99))
     assert (plan.n_gpu_layers, plan.verdict) == (plan.n_layers_total, "gpu")
+
+
+def test_a_card_with_no_room_at_all_stays_out() -> None:
+    plan = make_plan(FACTS, machine(0.2), PlanRequest())
+    assert (plan.verdict, plan.n_gpu_layers, plan.devices) == ("cpu", 0, ())
+    assert "too little to help" in plan.reasons[0]
