@@ -63,7 +63,7 @@ def require_room(plan: LoadPlan, facts: ModelFacts, force: bool) -> None:
     """Raise NotEnoughMemory when a plan is too big, unless the user said to load anyway."""
     if plan.verdict == "too_big" and not force:
         raise NotEnoughMemory(
-            f"Cannot load {Path(facts.path).stem}: {verdict_sentence(plan)}. {plan.reasons[0] if plan.reasons else ''}".strip(),
+            f"Cannot load {Path(facts.path).stem}: {verdict_sentence(plan)}. {' '.join(plan.reasons[:1])}".strip(),
             hint="Close other programs, choose a smaller model or context, or load it anyway with --force.",
         )
 
