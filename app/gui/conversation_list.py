@@ -38,6 +38,7 @@ class ConversationList(QListView):
         self._conversations: tuple[Conversation, ...] = ()
         self._filter = ""
         self._current: int | None = None
+        self._filling = False
         self._model = QStandardItemModel(self)
         self._model.itemChanged.connect(self._on_item_changed)
         self.setModel(self._model)
@@ -88,7 +89,7 @@ class ConversationList(QListView):
             super().keyPressEvent(event)
 
     def _fill(self) -> None:
-        self._model.blockSignals(True)
+        self._filling = True
         self._model.clear()
         day = ""
         for conversation in self._conversations:
@@ -100,8 +101,7 @@ class ConversationList(QListView):
             item = QStandardItem(one_line(conversation.title) or self.tr("New chat"))
             item.setData(conversation.id, ID_ROLE)
             self._model.appendRow(item)
-        self._model.blockSignals(False)
-        self._model.layoutChanged.emit()
+        self._filling = False
         self._select_current()
 
     def _select_current(self) -> None:
@@ -118,7 +118,7 @@ class ConversationList(QListView):
 
     def _on_item_changed(self, item: QStandardItem) -> None:
         conversation_id, title = item.data(ID_ROLE), item.text().strip()
-        if conversation_id is not None and title:
+        if not self._filling and conversation_id is not None and title:
             self.renamed.emit(conversation_id, title)
 
     def _day(self, at_s: float) -> str:

@@ -84,6 +84,12 @@ class EngineControl(QObject):
             owner=self,
         )
 
+    def ensure(self) -> None:
+        """Load the chosen model again if its loading was called off or failed."""
+        state = self._state
+        if state.path and state.kind in ("off", "failed"):
+            self.load(state.model, state.title, state.path)
+
     def unload(self) -> None:
         """End the engine; also calls a loading off."""
         self._turn += 1

@@ -143,6 +143,7 @@ class Window(QMainWindow):
             (self.tr("New chat"), QKeySequence.StandardKey.New, self._on_new),
             (self.tr("Write"), QKeySequence("Ctrl+L"), lambda: self.show_page("chat")),
             (self.tr("Rename the conversation"), QKeySequence("F2"), self.sidebar.conversations.rename_current),
+            (self.tr("Stop the answer"), QKeySequence("Esc"), self.chat.composer.escape),
             (self.tr("Details"), QKeySequence("Ctrl+D"), self.chat.header.toggle_details),
             (self.tr("Show or hide the sidebar"), QKeySequence("Ctrl+B"), self._on_fold),
             (self.tr("Quit"), QKeySequence.StandardKey.Quit, self.close),

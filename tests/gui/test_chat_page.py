@@ -1,5 +1,7 @@
 """The conversation page with the real store and an engine that speaks the real protocol."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +11,7 @@ from PySide6.QtWidgets import QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.chat.values import Message
+from app.core.paths import Home
 from app.gui.chat.message_view import AssistantMessage
 from app.gui.window import Window
 
@@ -259,3 +262,41 @@ def test_a_long_conversation_shows_its_end_first(qtbot: QtBot, open_window: Open
     window.chat.messages.show_earlier()
     qtbot.waitUntil(lambda: len(views()) == 40)
     assert views() == [f"message {index}" for index in range(40)]
+
+
+def test_escape_stops_from_anywhere_in_the_window(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window("hold", text="one two three four five six")
+    qtbot.waitUntil(window.isActiveWindow)
+    ask(qtbot, window)
+    qtbot.waitUntil(lambda: len(window.chat.messages.views) == 2)
+    qtbot.waitUntil(lambda: "three" in window.chat.messages.views[-1].text)
+    qtbot.keyClick(window.sidebar.conversations, Qt.Key.Key_Escape)
+    assert wait_answered(qtbot, window).message.state == "stopped"
+
+
+def test_sending_loads_the_model_whose_loading_was_called_off(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window(text=ANSWER)
+    window.engine.unload()
+    assert window.engine.state.kind == "off"
+    ask(qtbot, window)
+    assert wait_answered(qtbot, window).text == ANSWER
+
+
+def test_a_store_in_use_is_told_and_can_be_tried_again(qtbot: QtBot, open_window: OpenWindow, home: Home) -> None:
+    hold = "import sys; from pathlib import Path; from app.chat.store import ChatStore\n"
+    hold += "store = ChatStore.open(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read(); store.close()"
+    other = subprocess.Popen(
+        [sys.executable, "-P", "-c", hold, str(home.chats_db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == b"open\n"
+    window = open_window(ready=False)
+    notice = window.chat.notice
+    qtbot.waitUntil(notice.isVisible, timeout=20_000)
+    window.chat.composer.set_draft("Is this kept?")
+    window.chat.composer.submit()
+    assert window.chat.composer.draft == "Is this kept?"
+    other.communicate()
+    again = next(button for button in notice.findChildren(QPushButton) if button.text() == "Try again")
+    qtbot.mouseClick(again, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.conversations.store is not None)

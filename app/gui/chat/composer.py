@@ -24,7 +24,7 @@ class Composer(QFrame):
         self._answering = False
         self._field = _Field(self)
         self._field.submitted.connect(self.submit)
-        self._field.escaped.connect(self._on_escaped)
+        self._field.escaped.connect(self.escape)
         self._field.focused.connect(self._on_focused)
         self._field.textChanged.connect(self._refresh)
         self._hint = plain_label(self.tr("Enter sends, Shift+Enter begins a new line"), "muted")
@@ -74,7 +74,8 @@ class Composer(QFrame):
             self._field.clear()
             self.sent.emit(text)
 
-    def _on_escaped(self) -> None:
+    def escape(self) -> None:
+        """Stop the answer, or give an edit up."""
         if self._answering:
             self.stopped.emit()
         else:

@@ -146,6 +146,7 @@ class ChatController(QObject):
         if store is None:
             self._page.give_back(draft)
             return
+        self._engine.ensure()
         live = LiveAnswer(conversation_id=self._current, draft=draft)
         talk = actions.Talk(store, self._generate, self._engine.state.model, self._pronk.settings().system_prompt)
 
