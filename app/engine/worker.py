@@ -48,6 +48,7 @@ class Inbox:
     def _read(self) -> None:
         for line in sys.stdin:
             command = json.loads(line)
+            command["received_s"] = time.perf_counter()
             self._commands.put(command)
             if command["op"] == "cancel":
                 self._interrupt(command["id"])
@@ -97,6 +98,7 @@ def _request(command: Command) -> Request:
         sampling=Sampling(**command.get("sampling", {})),
         max_tokens=command.get("max_tokens"),
         stops=tuple(command.get("stops", ())),
+        received_s=command["received_s"],
     )
 
 

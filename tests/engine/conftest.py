@@ -15,7 +15,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """SmolLM2 with two sequences that share 1,024 tokens."""
     folder = tmp_path_factory.mktemp("served")
     home = Home(folder / "Pronk 数据").prepare()
-    with running_engine(home, smollm2_gguf(), "--plan", str(write_plan(folder))) as running:
+    with running_engine(home, smollm2_gguf(), "--plan", str(write_plan(folder, n_ubatch=512))) as running:
         yield running
 
 
