@@ -11,6 +11,8 @@ from app.cli.output import Output, add_events
 from app.cli.plan_options import add_plan_options, plan_request
 
 PARALLEL = 4
+OPEN_TO_THE_NETWORK = """Warning: other computers can reach this server on {host}.
+Whoever has the key can use the model; what is sent is not encrypted."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -32,6 +34,7 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
     """Serve until SIGTERM, Ctrl+C, or the parent's end."""
     from app.actions.serve import LoadOptions, ServeOptions, chosen_key, serve
     from app.engine.front import Stop
+    from app.engine.security import is_loopback
     from app.jobs.child import watch_stdin
 
     stop = Stop()
@@ -39,6 +42,9 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
         watch_stdin(stop.ask)
     output = Output(arguments)
     options = ServeOptions(arguments.host, arguments.port, chosen_key(arguments.api_key, arguments.api_key_file))
+
+    if not is_loopback(options.host):
+        print(OPEN_TO_THE_NETWORK.format(host=options.host), file=sys.stderr, flush=True)
 
     def on_event(event: Mapping[str, Any]) -> None:
         output.event(event)

@@ -27,6 +27,7 @@ def main() -> None:
     arguments = parser.parse_args()
     options = SessionOptions(0, 8192, "f16", 512, arguments.parallel, arguments.threads, arguments.parallel)
     session = load_session(arguments.model, options, lambda _: True)
+    measure(session, "Warm up.", 8)
     runs = [measure(session, arguments.prompt, arguments.tokens) for _ in range(arguments.runs)]
     figures = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
     print(json.dumps(figures) if arguments.json else figures)
