@@ -96,6 +96,7 @@ class ModelChoice(QObject):
             self._wanted = str(model.path)
 
     def _on_devices(self, devices: Devices) -> None:
+        self._page.details.set_names({gpu.id: gpu.name for gpu in devices.gpus})
         if devices.notes:
             self._page.notice.show_text(devices.notes[0], " ".join(devices.notes[1:]))
 

@@ -89,7 +89,7 @@ QTableView::item { padding: 0 8px; }
 QTableView:focus { border: 2px solid $accent; }
 QHeaderView { background: transparent; }
 QHeaderView::section { background: $surface; color: $muted; border: none; border-bottom: 1px solid $border;
-    padding: 4px 8px; font-size: 12px; }
+    padding: 4px 11px; font-size: 12px; }
 
 QScrollBar:vertical { background: transparent; width: 10px; margin: 0; }
 QScrollBar:horizontal { background: transparent; height: 10px; margin: 0; }

@@ -1,19 +1,29 @@
-"""Measures how long the UI thread is ever away, and how the window streams an answer from the fake engine."""
+"""Measures how long the UI thread is ever away, and how the window streams an answer from the fake engine.
 
+`python -m tests.support.ui_pause [--tokens N] [--rate TOKENS_PER_S]` prints the figures as one JSON document.
+"""
+
+import argparse
+import json
+import os
+import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer  # noqa: TID251 - it measures the window
 
 from app.actions.context import Pronk
+from app.actions.models import add_model
 from app.core.paths import Home
 from app.devices.values import Cpu, Devices, Memory
 from app.gui.chat.message_view import AssistantMessage
+from app.gui.main import make_application
 from app.gui.ports import Ports
 from app.gui.tasks import Tasks
 from app.gui.window import Window
 from tests.support.fake_engine import fake_starter
+from tests.support.models import smollm2_gguf
 
 BEAT_MS = 5
 DEVICES = Devices(Cpu("Test CPU", 2, 2), Memory(16_000_000_000, 11_000_000_000, 20_000_000_000))
@@ -131,3 +141,32 @@ def _finished(window: Window) -> bool:
         not window.controller.answering and bool(views) and isinstance(views[-1], AssistantMessage)
         and views[-1].message.state == "complete" and views[-1].body.is_settled
     )  # fmt: skip
+
+
+def main() -> None:
+    """Stream one answer offscreen and print what it cost."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tokens", type=int, default=1000)
+    parser.add_argument("--rate", type=float, default=120)
+    arguments = parser.parse_args()
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        pronk = Pronk(Home(root / "home").prepare())
+        add_model(pronk, smollm2_gguf())
+        application = make_application(pronk, [])
+        answer = root / "answer.md"
+        answer.write_text(markdown_of(arguments.tokens), encoding="utf-8")
+        window = make_window(pronk.home.root, "normal", answer, arguments.rate)
+        window.show()
+        window.start()
+        while window.engine.state.kind != "ready" or window.conversations.store is None:
+            application.processEvents()
+        cost = asdict(stream_answer(window, application.processEvents))
+        window.close()
+    del cost["text"]
+    print(json.dumps(cost))
+
+
+if __name__ == "__main__":
+    main()

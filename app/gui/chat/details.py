@@ -29,12 +29,17 @@ class DetailsPanel(QFrame):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._scroll)
         self.headline = ""
+        self._names: dict[str, str] = {}
         self.show_plan(None)
 
     @property
     def bars(self) -> tuple[str, ...]:
         """What each memory bar shows, in words."""
         return tuple(bar.accessibleName() for bar in self.findChildren(MemoryBar))
+
+    def set_names(self, names: Mapping[str, str]) -> None:
+        """Say what the devices are called: id to name."""
+        self._names = dict(names)
 
     def show_plan(self, plan: Mapping[str, Any] | None, measured: bool = False) -> None:
         """Show a plan; `measured` when it is the one the engine loaded with."""
@@ -52,7 +57,7 @@ class DetailsPanel(QFrame):
         self._scroll.setWidget(content)
 
     def _fill(self, column: QVBoxLayout, plan: Mapping[str, Any], measured: bool) -> None:
-        self.headline = headline(plan)
+        self.headline = headline(plan, self._names)
         column.addWidget(plain_label(self.headline, wrap=True))
         source = self.tr("As loaded") if measured else self.tr("Expected")
         if plan.get("method") == "dry_run":
@@ -70,7 +75,7 @@ class DetailsPanel(QFrame):
 
     def _add_device(self, column: QVBoxLayout, device: Mapping[str, Any]) -> None:
         name = str(device.get("id", ""))
-        title = self.tr("Main memory") if name.upper() in ("CPU", "HOST", "") else name
+        title = self.tr("Main memory") if name.upper() in ("CPU", "HOST", "") else self._names.get(name, name)
         column.addSpacing(8)
         size = format_size(int(device.get("total_bytes") or 0))
         column.addWidget(plain_label(f"{title} · {size}", "strong"))
@@ -90,11 +95,12 @@ class DetailsPanel(QFrame):
         column.addLayout(grid)
 
 
-def headline(plan: Mapping[str, Any]) -> str:
-    """Return the plan in one line: "28 of 33 layers on CUDA0 · 8,192 context · KV q8_0"."""
+def headline(plan: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Return the plan in one line: "28 of 33 layers on RTX 3060 · 8,192 context · KV q8_0"."""
     layers, total = int(plan["n_gpu_layers"]), int(plan["n_layers_total"])
-    names = [str(device["id"]) for device in plan.get("devices", ()) if device.get("weights_bytes")]
-    where = f"{layers} of {total} layers on {', '.join(names)}" if names else f"All {total} layers on the processor"
+    used = [str(device["id"]) for device in plan.get("devices", ()) if device.get("weights_bytes")]
+    cards = ", ".join(names.get(device, device) for device in used)
+    where = f"{layers} of {total} layers on {cards}" if used else f"All {total} layers on the processor"
     return f"{where} · {int(plan['context']):,} context · KV {plan['kv_type']}"
 
 
