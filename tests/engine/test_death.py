@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import openai
 import psutil
 import pytest
 
@@ -213,3 +214,23 @@ def test_death_during_the_first_load_is_not_tried_again(home: Home, plan_file: s
         assert failed["kind"] == "memory"
         assert "SIGKILL" in failed["message"]
         assert "restarted" not in running.kinds()
+
+
+def test_requests_wait_while_the_model_loads(home: Home, plan_file: str) -> None:
+    with running_engine(home, smollm2_gguf(), "--plan", plan_file, loaded=False) as running:
+        assert running.client.health()["state"] in ("loading", "ready")
+        assert running.client.chat(STORY, ChatOptions(max_tokens=2)).text
+        assert running.client.health()["state"] == "ready"
+
+
+def test_official_client_hears_of_a_death(home: Home, plan_file: str) -> None:
+    with (
+        running_engine(home, smollm2_gguf(), "--plan", plan_file) as running,
+        openai.OpenAI(base_url=running.engine.url, api_key=running.engine.api_key, max_retries=0) as client,
+        client.chat.completions.create(model="default", messages=STORY, max_tokens=900, stream=True) as stream,
+    ):
+        next(iter(stream))
+        os.kill(running.engine.engine_pid, signal.SIGKILL)
+        with pytest.raises(openai.APIError, match="SIGKILL"):
+            list(stream)
+        running.wait_for("restarted")
