@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.actions.context import Pronk
-from app.core.errors import BadRequest
+from app.core.errors import AppError, BadRequest
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -26,6 +26,7 @@ def run_window(pronk: Pronk, model: str = "", argv: Sequence[str] = ()) -> int:
     """
     require_display(os.environ, sys.platform)
     application = make_application(pronk, argv)
+    from app.gui.faults import FaultLog
     from app.gui.single_instance import FirstInstance, raise_first
     from app.gui.tasks import Tasks
     from app.gui.window import Window
@@ -36,11 +37,33 @@ def run_window(pronk: Pronk, model: str = "", argv: Sequence[str] = ()) -> int:
     first = FirstInstance(pronk.home)
     window = Window(pronk, Tasks(), wanted)
     first.asked.connect(window.open_model)
+    faults = FaultLog(pronk.home.logs / "crash.log", window.chat.notice.show_error)
+    faults.start()
     _begin_after_paint(application, window)
     window.show()
     code = application.exec()
     first.close()
+    faults.stop()
     return int(code)
+
+
+def tell_failure(error: AppError) -> None:
+    """Show why Pronk could not open, in a dialog, where there is a display; does nothing where there is none.
+
+    For a start by double click, where nobody reads stderr.
+    """
+    try:
+        require_display(os.environ, sys.platform)
+        from PySide6.QtCore import Qt
+        from PySide6.QtWidgets import QApplication, QMessageBox
+    except (AppError, ImportError):
+        return
+    application = QApplication.instance() or QApplication(["pronk"])
+    box = QMessageBox(QMessageBox.Icon.Warning, "Pronk", error.message)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setInformativeText(error.hint)
+    box.exec()
+    del application
 
 
 def make_application(pronk: Pronk, argv: Sequence[str]) -> "QApplication":

@@ -219,10 +219,13 @@ class ChatController(QObject):
         self.conversations_changed.emit()
 
     def _on_failed(self, live: LiveAnswer, error: AppError) -> None:
-        """Nothing was stored: give the words back and say why."""
+        """Storing failed: give back words that are on no disk, keep what is on the screen, and say why."""
         self._end(live)
         if live.conversation_id == self._current:
             self._page.give_back(live.draft)
+            view = self._view_of(live)
+            if view is not None:
+                view.finish_unsaved()
         self._page.notice.show_error(error)
 
     def _end(self, live: LiveAnswer) -> None:

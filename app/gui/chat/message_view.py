@@ -147,6 +147,13 @@ class AssistantMessage(MessageView):
         self._conclude(message)
         self.body.finish()
 
+    def finish_unsaved(self) -> None:
+        """Keep on the screen what came, though its end could not be stored."""
+        self.set_status("")
+        self.footer.show()
+        self.footer.set_stats(self.tr("not saved to the end"))
+        self.body.finish()
+
     def show_engine_trouble(self, text: str, reason: str = "") -> None:
         """Replace the failure's words while the engine is being started again."""
         self._notice.show_text(text, reason, button=self.tr("Retry"), action=self._retry, kind="warning")
