@@ -1,6 +1,7 @@
 """Opens the window and stays until it is closed."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,7 @@ def run_window(pronk: Pronk, model: str = "", argv: Sequence[str] = ()) -> int:
     faults = FaultLog(pronk.home.logs / "crash.log", window.chat.notice.show_error)
     faults.start()
     _begin_after_paint(application, window)
+    _close_on_signals(window)
     window.show()
     code = application.exec()
     first.close()
@@ -111,6 +113,12 @@ def _begin_after_paint(application: "QApplication", window: "Window") -> None:
             window.start()
 
     window.painted.connect(lambda: QTimer.singleShot(0, begin))
+
+
+def _close_on_signals(window: "Window") -> None:
+    """Close the window for Ctrl+C in its terminal and for SIGTERM; its timers let Python see the signal within 1 s."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: window.close())
 
 
 def _age_s() -> float:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import BadRequest
 from app.core.paths import Home
 from app.gui.main import require_display
-from app.gui.single_instance import FirstInstance, server_name
+from app.gui.single_instance import FirstInstance, raise_first, server_name
 
 pytestmark = pytest.mark.gui
 
@@ -91,6 +92,20 @@ def test_a_second_start_raises_the_first_window(qtbot: QtBot, home: Home) -> Non
         second.kill()
         second.communicate()
         first.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_closes_the_window_cleanly(qtbot: QtBot, home: Home, number: signal.Signals) -> None:
+    variables = {**os.environ, "PRONK_HOME": str(home.root), "QT_QPA_PLATFORM": "offscreen"}
+    window = subprocess.Popen([sys.executable, "-P", "-m", "app"], env=variables, stderr=subprocess.PIPE)
+    try:
+        qtbot.waitUntil(lambda: raise_first(home, ""), timeout=20_000)
+        window.send_signal(number)
+        _, errors = window.communicate(timeout=30)
+        assert window.returncode == 0, errors
+        assert b"Traceback" not in errors
+    finally:
+        window.kill()
 
 
 def test_homes_have_windows_of_their_own(tmp_path: Path) -> None:
