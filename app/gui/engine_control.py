@@ -57,6 +57,9 @@ class EngineControl(QObject):
         self._condition = threading.Condition()
         self._state = EngineState()
         self._engine: Engine | None = None
+        self._started: set[Engine] = set()
+        """Every child that was started and not seen to end; close() ends what pool tasks did not get to."""
+
         self._task: Task | None = None
 
     @property
@@ -95,7 +98,7 @@ class EngineControl(QObject):
         self._turn += 1
         old = self._take_engine()
         self._set(replace(self._state, kind="off", percent=0))
-        self._tasks.run(lambda _: _close(old))
+        self._tasks.run(lambda _: self._end(old))
 
     def close(self) -> None:
         """End the engine and wait for it."""
@@ -103,7 +106,9 @@ class EngineControl(QObject):
         with self._condition:
             self._state = EngineState()
             self._condition.notify_all()
-        _close(self._take_engine())
+        self._take_engine()
+        for engine in tuple(self._started):
+            self._end(engine)
 
     def client(self, cancel: threading.Event) -> EngineClient:
         """Return a client of the engine once its door is open; for pool threads.
@@ -124,24 +129,30 @@ class EngineControl(QObject):
             return EngineClient(self._engine.url, self._engine.api_key)
 
     def _start(self, task: Task, turn: int, old: Engine | None, path: Path, options: tuple[str, ...]) -> None:
-        _close(old)
+        self._end(old)
         if turn != self._turn:
             raise Cancelled
         engine = self._ports.start_engine(
             self._pronk, path, options, lambda event: task.deliver(lambda: self._on_event(turn, event))
         )
+        self._started.add(engine)
         with self._condition:
             wanted = turn == self._turn
             if wanted:
                 self._engine = engine
                 self._condition.notify_all()
         if not wanted:
-            engine.close()
+            self._end(engine)
 
     def _take_engine(self) -> Engine | None:
         with self._condition:
             engine, self._engine = self._engine, None
         return engine
+
+    def _end(self, engine: Engine | None) -> None:
+        if engine is not None:
+            engine.close()
+            self._started.discard(engine)
 
     def _set(self, state: EngineState) -> None:
         with self._condition:
@@ -177,13 +188,8 @@ class EngineControl(QObject):
         if turn == self._turn and isinstance(error, AppError):
             old = self._take_engine()
             self._set(replace(self._state, kind="failed", reason=error.message, hint=error.hint, error_kind=error.kind))
-            self._tasks.run(lambda _: _close(old))
+            self._tasks.run(lambda _: self._end(old))
 
 
 def _error_of(event: Mapping[str, Any]) -> AppError | Cancelled:
     return from_event(str(event.get("kind")), str(event.get("message")), str(event.get("hint") or ""))
-
-
-def _close(engine: Engine | None) -> None:
-    if engine is not None:
-        engine.close()

@@ -27,6 +27,8 @@ def run_window(pronk: Pronk, model: str = "", argv: Sequence[str] = ()) -> int:
     """
     require_display(os.environ, sys.platform)
     application = make_application(pronk, argv)
+    from PySide6.QtCore import Qt
+
     from app.gui.faults import FaultLog
     from app.gui.single_instance import FirstInstance, raise_first
     from app.gui.tasks import Tasks
@@ -41,6 +43,7 @@ def run_window(pronk: Pronk, model: str = "", argv: Sequence[str] = ()) -> int:
     faults = FaultLog(pronk.home.logs / "crash.log", window.chat.notice.show_error)
     faults.start()
     _begin_after_paint(application, window)
+    window.closed.connect(application.quit, Qt.ConnectionType.QueuedConnection)
     _close_on_signals(window)
     window.show()
     code = application.exec()

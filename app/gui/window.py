@@ -30,6 +30,7 @@ class Window(QMainWindow):
     """One window; start() lets it look up what it shows, after it has been painted."""
 
     painted = Signal()
+    closed = Signal()
 
     def __init__(self, pronk: Pronk, tasks: Tasks, model: str = "", ports: Ports | None = None) -> None:
         super().__init__()
@@ -37,6 +38,7 @@ class Window(QMainWindow):
         self.resize(*SIZE_PX)
         self.setMinimumSize(*SMALLEST_PX)
         self._was_painted = False
+        self._is_closed = False
         self._model = model
         self.tasks = tasks
         ports = ports or Ports()
@@ -61,6 +63,8 @@ class Window(QMainWindow):
 
     def start(self) -> None:
         """Open the store, list the models, find the devices, start the engine: all on pool threads."""
+        if self._is_closed:
+            return
         self.tasks.run(lambda _: warm_up(), done=lambda _: self._garbage.start(), owner=self)
         self.conversations.start()
         self.choice.start(self._model)
@@ -75,6 +79,8 @@ class Window(QMainWindow):
 
     def open_model(self, text: str) -> None:
         """Come to the front, on that model if one is named."""
+        if self._is_closed:
+            return
         self.showNormal()
         self.raise_()
         self.activateWindow()
@@ -92,8 +98,11 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """End with the window."""
         self.hide()
-        self.close_all()
+        if not self._is_closed:
+            self._is_closed = True
+            self.close_all()
         super().closeEvent(event)
+        self.closed.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Tell once that the window has been painted."""

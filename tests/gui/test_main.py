@@ -106,6 +106,7 @@ def test_a_signal_closes_the_window_cleanly(qtbot: QtBot, home: Home, number: si
         assert b"Traceback" not in errors
     finally:
         window.kill()
+        window.communicate()
 
 
 def test_homes_have_windows_of_their_own(tmp_path: Path) -> None:

@@ -27,11 +27,11 @@ def stream(qtbot: QtBot, view: MarkdownView, text: str, bit: int = 9) -> None:
         view.append(text[start : start + bit])
         QApplication.processEvents()
     view.finish()
-    qtbot.waitUntil(lambda: view.is_settled)
+    qtbot.waitUntil(lambda: view.is_settled, timeout=20_000)
 
 
 def shown(view: MarkdownView) -> str:
-    parts = [part for part in view.children() if isinstance(part, TextView | CodeCard)]
+    parts = [part for part in view.children() if isinstance(part, TextView | CodeCard) and part.isVisibleTo(view)]
     return "\n".join(part.text if isinstance(part, CodeCard) else part.toPlainText() for part in parts)
 
 
@@ -72,7 +72,7 @@ def test_streamed_and_whole_show_the_same(qtbot: QtBot, view: MarkdownView, task
     other = MarkdownView(tasks)
     qtbot.addWidget(other)
     other.set_text(text)
-    qtbot.waitUntil(lambda: other.is_settled)
+    qtbot.waitUntil(lambda: other.is_settled, timeout=20_000)
     assert shown(view) == shown(other)
 
 
