@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, QTimer
 
 FRAME_S = 1 / 30
 REST_FACTOR = 4
+LONGEST_REST_S = 0.3
 
 
 class Throttle(QObject):
@@ -32,10 +33,10 @@ class Throttle(QObject):
     def flush(self) -> None:
         """Run the action now."""
         self._timer.stop()
-        started_s = time.monotonic()
+        started_s = time.thread_time()  # not the clock: another program's turn is no work of ours
         self._action()
-        spent_s = time.monotonic() - started_s
-        self._earliest_s = started_s + spent_s + max(FRAME_S, REST_FACTOR * spent_s)
+        rest_s = REST_FACTOR * (time.thread_time() - started_s)
+        self._earliest_s = time.monotonic() + min(max(FRAME_S, rest_s), LONGEST_REST_S)
 
     def stop(self) -> None:
         """Forget a request that waits."""

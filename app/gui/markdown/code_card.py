@@ -23,6 +23,7 @@ from app.gui.widgets.buttons import copy_button
 from app.gui.widgets.labels import plain_label
 
 REST_FACTOR = 10
+LONGEST_REST_S = 1.0
 MARGIN_PX = 8
 SIDE_PX = 4
 
@@ -77,10 +78,9 @@ class CodeCard(QWidget):
         self._highlighter.rehighlight()
 
     def _colour_now(self) -> None:
-        started_s = time.monotonic()
+        started_s = time.thread_time()
         self._highlighter.show_spans(spans_of(self._code.text, self._code.language))
-        now_s = time.monotonic()
-        self._colour_after_s = now_s + REST_FACTOR * (now_s - started_s)
+        self._colour_after_s = time.monotonic() + min(REST_FACTOR * (time.thread_time() - started_s), LONGEST_REST_S)
 
     def _build(self, indent_px: int) -> None:
         frame = QFrame(self)
