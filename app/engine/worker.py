@@ -146,7 +146,8 @@ def _options(plan: dict[str, Any]) -> SessionOptions:
         n_outputs_max=plan["n_outputs_max"],
         n_threads=plan["n_threads"],
         parallel=plan["parallel"],
-        tensor_split=tuple(map(float, plan["tensor_split"])),
+        gpus=tuple(device["id"] for device in plan["devices"]),
+        tensor_split=tuple(plan["tensor_split"]),
         tensor_overrides=tuple((override["pattern"], override["device"]) for override in plan["tensor_overrides"]),
     )
 

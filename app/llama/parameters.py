@@ -78,6 +78,7 @@ def context_parameters(llama: Any, size: ContextSize, n_threads: int = 1) -> Any
     params.n_ctx = size.context
     params.n_batch = params.n_ubatch = size.n_ubatch
     params.n_seq_max = size.parallel
+    # Less than one output a sequence aborts the process (llama-context.cpp, output_reserve).
     params.n_outputs_max = max(size.n_outputs_max, size.parallel)
     params.n_threads = params.n_threads_batch = n_threads
     params.flash_attn_type = FLASH_ATTENTION_AUTO

@@ -11,22 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import Cancelled, EngineFailed
+from app.core.errors import Cancelled
 from app.llama.bindings import load_llama
-from app.llama.ggml import ggml
+from app.llama.parameters import ContextSize, Placement, context_parameters, model_parameters
 from app.llama.session_batch import Batch
 from app.llama.session_log import LlamaLog
 from app.llama.session_vocab import Vocabulary
 
 DECODED, NO_ROOM, ABORTED = 0, 1, 2  # llama_decode's return values (llama.h); less than 0 is a failure
 
-_FLASH_ATTENTION_AUTO = -1  # LLAMA_FLASH_ATTN_TYPE_AUTO (llama.h)
-_GGML_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}  # enum ggml_type (ggml.h)
-
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """What a model is loaded with: a plan's fields. An override is (pattern, device): "CPU" or a GPU's id."""
+    """What a model is loaded with: a plan's fields.
+
+    gpus: ids of the devices the plan uses; no others are touched. An override is (pattern, device), the device "CPU"
+    or a GPU's id.
+    """
 
     n_gpu_layers: int
     context: int
@@ -35,8 +36,19 @@ class SessionOptions:
     n_outputs_max: int
     n_threads: int
     parallel: int
-    tensor_split: tuple[float, ...] = ()
+    gpus: tuple[str, ...] = ()
+    tensor_split: tuple[int, ...] = ()
     tensor_overrides: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def placement(self) -> Placement:
+        """Where the model's tensors go."""
+        return Placement(self.n_gpu_layers, self.gpus, self.tensor_split, self.tensor_overrides)
+
+    @property
+    def context_size(self) -> ContextSize:
+        """What the context is made of."""
+        return ContextSize(self.context, self.kv_type, self.n_ubatch, self.parallel, self.n_outputs_max)
 
 
 class Session:
@@ -113,7 +125,7 @@ def load_session(path: Path, options: SessionOptions, on_progress: Callable[[flo
     llama.llama_backend_init()
     log = LlamaLog(llama)
     model = _load_model(llama, log, path, options, on_progress)
-    context = llama.llama_init_from_model(model, _context_params(llama, options))
+    context = llama.llama_init_from_model(model, context_parameters(llama, options.context_size, options.n_threads))
     if not context:
         llama.llama_model_free(model)
         raise log.explain(f"Making room for a context of {options.context:,} tokens with {path.name}")
@@ -130,16 +142,9 @@ def _load_model(
         cancelled = cancelled or not on_progress(part)
         return not cancelled
 
-    params = llama.llama_model_default_params()
-    params.n_gpu_layers = options.n_gpu_layers
-    params.progress_callback = llama.llama_progress_callback(report)
-    if options.tensor_split:
-        split = (ctypes.c_float * max(llama.llama_max_devices(), len(options.tensor_split)))(*options.tensor_split)
-        params.tensor_split = split
-    if options.tensor_overrides:
-        overrides = _overrides(llama, options.tensor_overrides)
-        params.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p)
-    model = llama.llama_model_load_from_file(str(path).encode(), params)
+    parameters = model_parameters(llama, options.placement)
+    parameters.struct.progress_callback = llama.llama_progress_callback(report)
+    model = llama.llama_model_load_from_file(str(path).encode(), parameters.struct)
     if cancelled:
         if model:
             llama.llama_model_free(model)
@@ -147,41 +152,6 @@ def _load_model(
     if not model:
         raise log.explain(f"Loading {path.name}")
     return model
-
-
-def _context_params(llama: Any, options: SessionOptions) -> Any:
-    params = llama.llama_context_default_params()
-    params.n_ctx = options.context
-    params.n_batch = params.n_ubatch = options.n_ubatch
-    params.n_seq_max = options.parallel
-    # Less than one output a sequence aborts the process (llama-context.cpp, output_reserve).
-    params.n_outputs_max = max(options.n_outputs_max, options.parallel)
-    params.n_threads = params.n_threads_batch = options.n_threads
-    params.flash_attn_type = _FLASH_ATTENTION_AUTO
-    params.type_k = params.type_v = _GGML_TYPES[options.kv_type]
-    params.swa_full = False
-    params.kv_unified = True
-    params.offload_kqv = True
-    params.no_perf = True
-    return params
-
-
-def _overrides(llama: Any, overrides: tuple[tuple[str, str], ...]) -> Any:
-    rows = (llama.llama_model_tensor_buft_override * (len(overrides) + 1))()
-    for row, (pattern, device) in zip(rows, overrides, strict=False):
-        row.pattern = pattern.encode()
-        row.buft = _buffer_type(device)
-    return rows
-
-
-def _buffer_type(device: str) -> int:
-    found = ggml("ggml_backend_dev_by_name")(device.encode())
-    if not found:
-        raise EngineFailed(
-            f"The plan puts layers on {device}, which is not here.", hint="Plan again: the devices have changed."
-        )
-    buffer_type: int = ggml("ggml_backend_dev_buffer_type")(found)
-    return buffer_type
 
 
 def _install_abort(llama: Any, context: Any) -> "ctypes.Array[ctypes.c_ubyte]":

@@ -1,8 +1,9 @@
-"""Measures in a child what reusing a prefix does to the logits: `python -m tests.support.reuse_child MODEL N_FACTS`.
+"""Measures in a child what reusing a prefix does to the logits.
+
+`python -m tests.support.reuse_child MODEL N_FACTS FRESH_RUN_S`
 
 A long conversation is answered; then it is regenerated and its middle is edited, through the real scheduler. The
-logits that choose the first token are compared with those of an empty context that reads the prompt in the same two
-parts ("same_parts": nothing but reuse differs), and in one go ("one_go": what llama.cpp's batch shapes alone do).
+logits that choose the first token are compared with those of a fresh run: the same scheduler with nothing to reuse.
 Last, the edit is done blindly, as a program without the proof would do it. Prints one JSON document.
 """
 
@@ -38,7 +39,7 @@ class RecordingSampler(Sampler):
         return super().sample(context, output)
 
 
-def main(model: Path, n_facts: int) -> None:
+def main(model: Path, n_facts: int, fresh_run_s: float) -> None:
     """Run all cases and print the figures."""
     session = load_session(model, OPTIONS, lambda _: True)
     RecordingSampler.session = session
@@ -46,24 +47,21 @@ def main(model: Path, n_facts: int) -> None:
     facts = [f"Fact {i}: the number {i * 37 % 101} belongs to box {i}." for i in range(n_facts)]
     base = " ".join(facts) + " What is in box 3?"
     edited = " ".join(facts[: n_facts // 2]) + " That is all. What is in box 3?"
-    scheduler = Scheduler(session, events.append)
+    scheduler = Scheduler(session, events.append, fresh_run_s)
     ask(scheduler, base, 20)
     regenerated = ask(scheduler, base, 1)
     changed = ask(scheduler, edited, 1)
     ask(scheduler, base, 20)
     sequences_module._proven = lambda *_: True  # type: ignore[assignment]
     blind = ask(scheduler, edited, 1)
-    tokens = session.vocabulary.prompt_tokens
-    report: dict[str, Any] = {"prompt_tokens": len(tokens(base)), "n_swa": session.n_swa}
+    n_prompt = len(session.vocabulary.prompt_tokens(base))
+    report: dict[str, Any] = {"prompt_tokens": n_prompt, "n_swa": session.n_swa}
     for name, prompt, (logits, cached) in (
         ("regenerate", base, regenerated),
         ("edit", edited, changed),
         ("blind_edit", edited, blind),
     ):
-        parts = fresh(session, tokens(prompt), cached)
-        report[name] = {"cached_tokens": cached, "same_parts": difference(logits, parts)}
-        if name == "edit":
-            report[name]["one_go"] = difference(logits, fresh(session, tokens(prompt), 0))
+        report[name] = {"cached_tokens": cached, **difference(logits, fresh(scheduler, session, prompt))}
     print(json.dumps(report))
 
 
@@ -79,19 +77,12 @@ def ask(scheduler: Scheduler, prompt: str, n_tokens: int) -> tuple[Any, int]:
     return RecordingSampler.first_logits[-1], int(events[0]["cached_tokens"])
 
 
-def fresh(session: Session, tokens: list[int], n_first: int) -> Any:
-    """Return the logits after `tokens`, read into an empty context as the first `n_first` and then the rest."""
-    session.remove(0)
-    batch = session.batch()
-    place = -1
-    for start, end in ((0, n_first), (n_first, len(tokens))):
-        for at in range(start, end, session.n_batch):
-            chunk = tokens[at : min(at + session.n_batch, end)]
-            batch.clear()
-            place = batch.add_chunk(0, at, chunk, wants_logits=at + len(chunk) == len(tokens))
-            assert session.decode(batch) == 0
-    logits = np.array(session.logits(place))
-    batch.close()
+def fresh(scheduler: Scheduler, session: Session, prompt: str) -> Any:
+    """Return the logits of the first token when nothing can be reused."""
+    for sequence in scheduler._idle:
+        sequences_module.forget(session, sequence)
+    logits, cached = ask(scheduler, prompt, 1)
+    assert cached == 0
     return logits
 
 
@@ -112,4 +103,4 @@ def softmax(row: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
