@@ -193,7 +193,10 @@ def test_no_orphan_however_it_ends(home: Home, plan_file: str, tmp_path: Path, v
             front = window.children()[0]
             started = time.monotonic()
             (window if victim == "window" else front).kill()
-            _, alive = psutil.wait_procs([child for child in family if child.pid != front.pid], timeout=2)
+            left = [child for child in family if child.pid != front.pid]
+            while any(map(_lives, left)) and time.monotonic() - started < 2:
+                psutil.wait_procs(left, timeout=0.02)
+            alive = [process for process in left if _lives(process)]
             for process in (*alive, window):
                 process.kill()
             assert not alive, f"round {round_} ({phase}): {alive} lived {time.monotonic() - started:.1f} s"

@@ -85,7 +85,8 @@ def test_injections_do_nothing(helper: Helper, template: str, tmp_path: Any, mon
 
 
 @pytest.mark.parametrize("template", BOMBS)
-def test_bombs_end_within_the_limit(helper: Helper, template: str) -> None:
+def test_bombs_end_within_the_limit(home: Home, template: str) -> None:
+    helper = Helper(module_command("app.engine.templates"), home.logs / "templates.log")
     helper.ask("hello", 30)
     started = time.monotonic()
     with pytest.raises((UnsupportedModel, EngineFailed)):
@@ -93,6 +94,7 @@ def test_bombs_end_within_the_limit(helper: Helper, template: str) -> None:
     assert time.monotonic() - started < RENDER_TIMEOUT_S + 2
     helper.ask("hello", 30)
     assert render(helper, CHATML)
+    helper.close()
 
 
 def test_sandbox_error_is_an_app_error(helper: Helper) -> None:
