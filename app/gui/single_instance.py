@@ -36,6 +36,7 @@ class FirstInstance(QObject):
         super().__init__(parent)
         name = server_name(home)
         QLocalServer.removeServer(name)
+        self._sockets: list[QLocalSocket] = []
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.newConnection.connect(self._on_connection)
@@ -44,17 +45,28 @@ class FirstInstance(QObject):
     def close(self) -> None:
         """Stop listening."""
         self._server.close()
+        for socket in self._sockets:
+            socket.abort()
+        self._on_disconnected()
 
     def _on_connection(self) -> None:
+        # Slots are methods, not closures over the socket: PySide may crash on one whose socket is gone.
         while (socket := self._server.nextPendingConnection()) is not None:
-            socket.disconnected.connect(socket.deleteLater)
-            socket.readyRead.connect(lambda socket=socket: self._on_line(socket))
-            if socket.canReadLine():
-                self._on_line(socket)
+            self._sockets.append(socket)
+            socket.disconnected.connect(self._on_disconnected)
+            socket.readyRead.connect(self._on_ready)
+        self._on_ready()
 
-    def _on_line(self, socket: QLocalSocket) -> None:
-        if socket.canReadLine():
-            model = bytes(socket.readLine().data()).decode(errors="replace").strip()
-            socket.write(b"raised\n")
-            socket.flush()
-            self.asked.emit(model)
+    def _on_ready(self) -> None:
+        for socket in tuple(self._sockets):
+            if socket.canReadLine():
+                model = bytes(socket.readLine().data()).decode(errors="replace").strip()
+                socket.write(b"raised\n")
+                socket.flush()
+                self.asked.emit(model)
+
+    def _on_disconnected(self) -> None:
+        gone = [one for one in self._sockets if one.state() == QLocalSocket.LocalSocketState.UnconnectedState]
+        for socket in gone:
+            self._sockets.remove(socket)
+            socket.deleteLater()

@@ -58,6 +58,11 @@ class MarkdownView(QWidget):
         return self._text
 
     @property
+    def parts(self) -> tuple[TextView | CodeCard, ...]:
+        """The widgets that show the text, in order."""
+        return tuple(self._parts)
+
+    @property
     def is_settled(self) -> bool:
         """Whether all text is shown for good."""
         return self._settled

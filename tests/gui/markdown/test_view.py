@@ -31,8 +31,7 @@ def stream(qtbot: QtBot, view: MarkdownView, text: str, bit: int = 9) -> None:
 
 
 def shown(view: MarkdownView) -> str:
-    parts = [part for part in view.children() if isinstance(part, TextView | CodeCard) and part.isVisibleTo(view)]
-    return "\n".join(part.text if isinstance(part, CodeCard) else part.toPlainText() for part in parts)
+    return "\n".join(part.text if isinstance(part, CodeCard) else part.toPlainText() for part in view.parts)
 
 
 def test_each_finished_piece_is_drawn_for_good_once(
