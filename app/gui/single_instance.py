@@ -51,7 +51,8 @@ class FirstInstance(QObject):
 
     def _on_connection(self) -> None:
         # Slots are methods, not closures over the socket: PySide may crash on one whose socket is gone.
-        while (socket := self._server.nextPendingConnection()) is not None:
+        while self._server.hasPendingConnections():
+            socket = self._server.nextPendingConnection()
             self._sockets.append(socket)
             socket.disconnected.connect(self._on_disconnected)
             socket.readyRead.connect(self._on_ready)
