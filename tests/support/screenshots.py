@@ -97,7 +97,9 @@ def take_pictures(folder: Path, scale: str) -> None:
                 from app.gui.theme import apply_theme
 
                 apply_theme(application, theme)
-            Photographer(application, pronk, folder, theme if scale == "1" else f"{theme}@{scale}x", Path(temporary)).work()
+            Photographer(
+                application, pronk, folder, theme if scale == "1" else f"{theme}@{scale}x", Path(temporary)
+            ).work()
 
 
 class Photographer:
