@@ -43,9 +43,9 @@ def open_window(arguments: Sequence[str]) -> int:
     if parsed.home:
         os.environ["PRONK_HOME"] = os.path.abspath(parsed.home)  # noqa: PTH100 - children inherit it as text
 
-    from app.gui.main import run_window
+    from app.gui.main import run_window, tell_failure
 
-    return guarded(lambda pronk: run_window(pronk, parsed.model))
+    return guarded(lambda pronk: run_window(pronk, parsed.model), tell=tell_failure)
 
 
 def run_child(module: str, arguments: Sequence[str]) -> int:

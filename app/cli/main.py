@@ -69,8 +69,15 @@ def main(argv: Sequence[str]) -> int:
     return guarded(lambda pronk: command.run(arguments, pronk), arguments)
 
 
-def guarded(action: Callable[[Pronk], int], arguments: argparse.Namespace | None = None) -> int:
-    """Run `action` with the user's data folder; every error becomes words for the user and an exit code."""
+def guarded(
+    action: Callable[[Pronk], int],
+    arguments: argparse.Namespace | None = None,
+    tell: Callable[[AppError], None] = lambda _: None,
+) -> int:
+    """Run `action` with the user's data folder; every error becomes words for the user and an exit code.
+
+    `tell` hears of a failure too, where stderr may not be seen.
+    """
     try:
         pronk = Pronk(default_home(os.environ).prepare())
         try:
@@ -79,6 +86,7 @@ def guarded(action: Callable[[Pronk], int], arguments: argparse.Namespace | None
             pronk.close()
     except AppError as error:
         print_failure(error, arguments)
+        tell(error)
         return 1
     except (Cancelled, KeyboardInterrupt):
         print_failure(Cancelled(), arguments)
@@ -87,7 +95,9 @@ def guarded(action: Callable[[Pronk], int], arguments: argparse.Namespace | None
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001 - the border of the program: a bug is told without its traceback
-        print_failure(record_bug(error), arguments)
+        bug = record_bug(error)
+        print_failure(bug, arguments)
+        tell(bug)
         return 1
 
 

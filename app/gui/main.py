@@ -53,10 +53,12 @@ def run_window(pronk: Pronk, model: str = "", argv: Sequence[str] = ()) -> int:
 
 
 def tell_failure(error: AppError) -> None:
-    """Show why Pronk could not open, in a dialog, where there is a display; does nothing where there is none.
+    """Show why Pronk could not open, in a dialog, after a start by double click, where nobody reads stderr.
 
-    For a start by double click, where nobody reads stderr.
+    Does nothing in a terminal, which has the words already, and where there is no display to a person.
     """
+    if sys.stderr.isatty() or os.environ.get("QT_QPA_PLATFORM", "").partition(":")[0] in ("offscreen", "minimal"):
+        return
     try:
         require_display(os.environ, sys.platform)
         from PySide6.QtCore import Qt
