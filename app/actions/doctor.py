@@ -5,10 +5,14 @@ import shutil
 import sqlite3
 import sys
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from app.actions.context import Pronk
 from app.actions.devices import find_devices
 from app.actions.models import list_models
+from app.core.errors import NotEnoughDisk
+from app.core.paths import Home
 from app.core.units import format_size
 from app.devices.hardware import installed_gpus, remedy
 from app.devices.values import Devices
@@ -28,17 +32,21 @@ class Check:
 
 def examine(pronk: Pronk) -> tuple[Check, ...]:
     """Look at the engine, the GPUs, memory, disk, models and display of this computer."""
+    try:
+        pronk.home.prepare()
+    except NotEnoughDisk as error:
+        broken = Check("data folder", False, error.message, error.hint)
+        with TemporaryDirectory() as folder:
+            stand_in = Pronk(Home(Path(folder)).prepare())
+            checks = (*_machine(stand_in), broken, _sqlite(), _display())
+            stand_in.close()
+        return checks
+    return (*_machine(pronk), _data_folder(pronk), _models(pronk), _sqlite(), _display())
+
+
+def _machine(pronk: Pronk) -> tuple[Check, ...]:
     devices = find_devices(pronk)
-    return (
-        _python(),
-        _engine(devices),
-        *_gpus(devices),
-        _memory(devices),
-        _data_folder(pronk),
-        _models(pronk),
-        _sqlite(),
-        _display(),
-    )
+    return (_python(), _engine(devices), *_gpus(devices), _memory(devices))
 
 
 def _python() -> Check:

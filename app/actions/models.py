@@ -117,6 +117,8 @@ def add_model(pronk: Pronk, path: Path, source: str = "", revision: str = "", sh
         row = replace(row, source=place.source, revision=place.revision)
         if sha256:
             row = replace(row, sha256=sha256, verified=True)
+        elif not row.verified:  # added again: what it is now is what the user wants
+            row = replace(row, sha256="")
         index.store([row])
         return row
 
@@ -180,7 +182,10 @@ def verify_models(
 def _checked(row: IndexedModel, sha256: str) -> IndexedModel:
     if row.sha256 in ("", sha256):
         return replace(row, sha256=sha256, verified=True)
-    fault = f"{row.path} has changed on the disk: its sha256 is {sha256[:12]}…, it was {row.sha256[:12]}…."
+    fault = (
+        f"{row.path} has changed on the disk: its sha256 is {sha256[:12]}…, it was {row.sha256[:12]}…. "
+        f"Get it again, or take it as it is: pronk models add {row.path}"
+    )
     return replace(row, verified=False, fault=fault)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.actions.context import Pronk
 from app.cli.engine_options import plan_words
+from app.cli.numbers import positive, temperature
 from app.cli.output import Output, add_json
 from app.cli.plan_options import add_plan_options
 from app.core.errors import AppError, BadRequest, Cancelled
@@ -27,8 +28,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser("chat", help="ask a model once, or talk with it in the terminal")
     parser.add_argument("model", metavar="MODEL", help="a .gguf file or a library name")
     parser.add_argument("--prompt", metavar="TEXT", help="ask this once and print the answer")
-    parser.add_argument("--max-tokens", metavar="N", type=int, help="the most tokens an answer may have")
-    parser.add_argument("--temperature", metavar="X", type=float, help="0 takes the likeliest word each time")
+    parser.add_argument("--max-tokens", metavar="N", type=positive, help="the most tokens an answer may have")
+    parser.add_argument("--temperature", metavar="X", type=temperature, help="0 takes the likeliest word each time")
     add_plan_options(parser)
     add_json(parser)
 

@@ -2,6 +2,7 @@
 
 import argparse
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,18 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--type",
         metavar="T",
         action="append",
+        type=str.upper,
         required=True,
         dest="types",
         help="quantization type, say Q4_K_M or Q8_0; repeat it for several files from one read",
     )
     parser.add_argument("--output", metavar="FILE|DIR", type=Path, help="where to write (default: the library)")
-    parser.add_argument("--imatrix", metavar="none|auto|FILE", default="none", help="importance matrix")
-    parser.add_argument("--calibration", metavar="FILE", help="text for --imatrix auto")
-    parser.add_argument("--lora", metavar="DIR", help="merge this adapter while converting")
-    parser.add_argument("--split-size", metavar="SIZE", help="split the output into files of this size")
+    parser.add_argument(
+        "--imatrix", metavar="none|auto|FILE", default="none", help="importance matrix (only none in this version)"
+    )
+    parser.add_argument("--calibration", metavar="FILE", help="text for --imatrix auto (not in this version)")
+    parser.add_argument("--lora", metavar="DIR", help="merge this adapter while converting (not in this version)")
+    parser.add_argument("--split-size", metavar="SIZE", help="split the output (not in this version)")
     parser.add_argument("--dry-run", action="store_true", help="only tell tensors, types and exact sizes")
     add_json(parser)
     add_events(parser)
@@ -37,16 +41,17 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
     from app.actions.convert import ConvertRequest, convert, convert_plan
     from app.jobs.child import watch_stdin
 
+    types = tuple(dict.fromkeys(arguments.types))
     cancel = threading.Event()
     if arguments.watch_stdin:
         watch_stdin(cancel.set)
     output = Output(arguments)
     target = arguments.output.absolute() if arguments.output else None
     if arguments.dry_run:
-        plan = convert_plan(pronk, arguments.source, arguments.types, _extra_options(arguments), target)
-        output.done(plan, _plan_text(plan, arguments.types))
+        plan = convert_plan(pronk, arguments.source, types, _extra_options(arguments), target)
+        output.done(plan, _plan_text(plan, types))
         return 0
-    request = ConvertRequest(arguments.source, tuple(arguments.types), target, _extra_options(arguments))
+    request = ConvertRequest(arguments.source, types, target, _extra_options(arguments))
     result = convert(pronk, request, output.event, cancel)
     output.done(result, _result_text(result))
     return 0
@@ -62,7 +67,7 @@ def _extra_options(arguments: argparse.Namespace) -> tuple[str, ...]:
     return tuple(word for option, value in given.items() if value is not None for word in (option, str(value)))
 
 
-def _plan_text(plan: dict[str, Any], types: list[str]) -> str:
+def _plan_text(plan: dict[str, Any], types: Sequence[str]) -> str:
     sizes = plan["output_bytes"] if isinstance(plan["output_bytes"], list) else [plan["output_bytes"]]
     lines = [f"{plan['architecture']}: {_tensor_count(plan['tensors'])} tensors"]
     lines += [f"{name:8}  {format_size(size):>9}" for name, size in zip(types, sizes, strict=True)]

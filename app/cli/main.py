@@ -53,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name in COMMANDS:
         importlib.import_module(f"app.cli.{name}").add_parser(commands)
     for command in commands.choices.values():
+        command.allow_abbrev = False  # `chat --gpu 5` must not quietly mean --gpu-layers
         command.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS, help="keep all data in DIR")
     return parser
 
@@ -66,20 +67,24 @@ def main(argv: Sequence[str]) -> int:
     if "home" in arguments:
         os.environ["PRONK_HOME"] = str(Path(arguments.home).expanduser().absolute())
     command = importlib.import_module(f"app.cli.{arguments.command}")
-    return guarded(lambda pronk: command.run(arguments, pronk), arguments)
+    # The doctor is asked when things are broken, an unwritable data folder among them.
+    needs_home = arguments.command != "doctor"
+    return guarded(lambda pronk: command.run(arguments, pronk), arguments, needs_home=needs_home)
 
 
 def guarded(
     action: Callable[[Pronk], int],
     arguments: argparse.Namespace | None = None,
     tell: Callable[[AppError], None] = lambda _: None,
+    needs_home: bool = True,
 ) -> int:
     """Run `action` with the user's data folder; every error becomes words for the user and an exit code.
 
     `tell` hears of a failure too, where stderr may not be seen.
     """
     try:
-        pronk = Pronk(default_home(os.environ).prepare())
+        home = default_home(os.environ)
+        pronk = Pronk(home.prepare() if needs_home else home)
         try:
             return action(pronk)
         finally:

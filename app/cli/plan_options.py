@@ -21,7 +21,7 @@ def add_plan_options(parser: argparse.ArgumentParser, parallel: int = 1) -> None
     group.add_argument("--kv-type", choices=KV_TYPES, default="auto", help="how the context is stored")
     group.add_argument("--reserve", metavar="SIZE", help="memory of each GPU to leave free")
     group.add_argument("--parallel", type=int, default=parallel, metavar="N", help="answers at a time")
-    group.add_argument("--gpu-layers", type=int, metavar="N", help="put exactly so many layers on GPUs")
+    group.add_argument("--gpu-layers", type=int, metavar="N", help="put so many layers on GPUs (at most all)")
     group.add_argument("--rpc", action="append", default=[], metavar="HOST:PORT", help="a computer that lends memory")
     group.add_argument("--plan", metavar="FILE|-", help="take this plan (from pronk plan --json) as it is")
     group.add_argument("--force", action="store_true", help="load a model although it seems too big")

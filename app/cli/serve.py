@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.actions.context import Pronk
+from app.cli.numbers import port
 from app.cli.output import Output, add_events
 from app.cli.plan_options import add_plan_options, plan_request
 
@@ -22,7 +23,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--host", metavar="H", default="127.0.0.1", help="address to listen on (default: this computer)"
     )
-    parser.add_argument("--port", metavar="N", type=int, default=0, help="port to listen on (default: a free one)")
+    parser.add_argument("--port", metavar="N", type=port, default=0, help="port to listen on (default: a free one)")
     key = parser.add_mutually_exclusive_group()
     key.add_argument("--api-key", metavar="K", default="", help="the key clients must send (also: PRONK_API_KEY)")
     key.add_argument("--api-key-file", metavar="F", type=Path, help="read the key from a file")
@@ -31,7 +32,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
-    """Serve until SIGTERM, Ctrl+C, or the parent's end."""
+    """Serve until SIGTERM, Ctrl+C, or the parent's end; all three end it cleanly with 0."""
     from app.actions.serve import LoadOptions, ServeOptions, chosen_key, serve
     from app.engine.front import Stop
     from app.engine.security import is_loopback
@@ -53,6 +54,7 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
 
     load = LoadOptions(plan_request(arguments), tuple(arguments.rpc), arguments.plan)
     serve(pronk, arguments.model, load, options, on_event, stop)
+    output.done({})
     return 0
 
 

@@ -146,6 +146,8 @@ class Api:
     async def _tokenize(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = checked(TokenizeRequest, read_json(await _read_body(scope, receive)))
         text = request.text or ""
+        if request.text is None and not request.messages:
+            raise Refusal(400, "The body has neither text nor messages.", "missing_field", "text")
         if request.messages:
             await self._host.ready()
             text = await self._prompts.render(

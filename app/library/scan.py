@@ -74,8 +74,10 @@ def compare(
         if row is None or (row.size_bytes, row.mtime_ns) != (file.size_bytes, file.mtime_ns):
             name = row.name if row else model_name(file.path, taken)
             taken.add(name.casefold())
+            # What was noted of a file of this size stays the measure: a damaged one must not pass as new.
+            noted = row.sha256 if row and row.size_bytes == file.size_bytes else ""
             row, read = _read(file, name, places.get(file.path, Place()), read_facts)
-            changed.append(row)
+            changed.append(replace(row, sha256=noted))
             facts.extend([(file, read)] if read else [])
         elif row.missing:
             changed.append(replace(row, missing=False))

@@ -9,7 +9,7 @@ from app.llama.bindings import load_ggml
 from app.llama.ggml import ggml
 
 CONNECT_TIMEOUT_S = 3.0
-_HINT = "Start `pronk worker` there and check address and port."
+_HINT = "Start llama.cpp's rpc-server there and check address and port."
 
 
 def add_servers(endpoints: Iterable[str]) -> None:

@@ -5,6 +5,7 @@ from app.library.facts import ModelFacts
 from app.plan.values import PlanRequest
 
 LEAST_CONTEXT = 256
+MOST_CONTEXT = 1 << 24  # beyond any model; llama.cpp would try for minutes
 MOST_PARALLEL = 256  # LLAMA_MAX_SEQ
 
 
@@ -23,6 +24,10 @@ def check_request(request: PlanRequest, facts: ModelFacts) -> None:
         if isinstance(context, int) and context < LEAST_CONTEXT:
             raise BadRequest(
                 f"A {name} of {context} tokens is too small.", hint=f"Ask for at least {LEAST_CONTEXT} tokens."
+            )
+        if isinstance(context, int) and context > MOST_CONTEXT:
+            raise BadRequest(
+                f"A {name} of {context:,} tokens is too large.", hint=f"Ask for at most {MOST_CONTEXT:,} tokens."
             )
     if request.reserve_bytes is not None and request.reserve_bytes < 0:
         raise BadRequest(f"A reserve of {request.reserve_bytes} bytes makes no sense.", hint="Give 0 or more.")

@@ -1,5 +1,7 @@
 """The doctor names what works and the command that mends what doesn't."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.cli import pronk_json, run_pronk
@@ -28,3 +30,11 @@ def test_text_for_people() -> None:
     done = run_pronk("doctor")
     assert done.returncode == 0
     assert "engine: llama-cpp-python" in done.stdout
+
+
+def test_a_data_folder_that_cannot_be_written_is_one_check_among_others(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    checks = {check["name"]: check for check in pronk_json("doctor", "--home", str(tmp_path / "file" / "x"))["checks"]}
+    assert checks["engine"]["ok"]
+    assert not checks["data folder"]["ok"]
+    assert "PRONK_HOME" in checks["data folder"]["remedy"]

@@ -1,4 +1,5 @@
 import os
+import shutil
 import sqlite3
 import time
 from pathlib import Path
@@ -277,3 +278,19 @@ def test_500_models_are_listed_in_300_ms(pronk: Pronk) -> None:
         list_models(pronk)
         timings_s.append(time.perf_counter() - started)
     assert min(timings_s) < 0.3
+
+
+def test_a_file_that_changed_fails_verification_until_it_is_added_again(home: Home, tmp_path: Path) -> None:
+    pronk = Pronk(home)
+    path = tmp_path / "model.gguf"
+    shutil.copy(smollm2_gguf(), path)
+    name = add_model(pronk, path).name
+    assert verify_models(pronk, [name], lambda _: None)[0].verified
+    with path.open("r+b") as file:
+        file.seek(50_000_000)
+        file.write(b"XXXXXXXX")
+    (changed,) = verify_models(pronk, [name], lambda _: None)
+    assert not changed.verified
+    assert "has changed on the disk" in changed.fault
+    add_model(pronk, path)
+    assert verify_models(pronk, [name], lambda _: None)[0].verified

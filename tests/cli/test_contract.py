@@ -23,7 +23,19 @@ def test_every_command_has_help(command: str) -> None:
     assert "--home DIR" in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [("nonsense",), ("plan",), ("convert", "x"), ("devices", "--wrong")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("plan",),
+        ("convert", "x"),
+        ("devices", "--wrong"),
+        ("chat", "x", "--gpu", "5"),
+        ("chat", "x", "--max-tokens", "0"),
+        ("chat", "x", "--temperature", "nan"),
+        ("serve", "x", "--port", "99999"),
+    ],
+)
 def test_wrong_usage_is_2(arguments: tuple[str, ...]) -> None:
     done = run_pronk(*arguments)
     assert done.returncode == 2

@@ -36,6 +36,10 @@ def test_several_types_answer_in_order(checkpoint: Path) -> None:
     assert len(plan["tensors"]) == 2
 
 
+def test_the_same_type_twice_is_one(checkpoint: Path) -> None:
+    assert run_pronk("convert", str(checkpoint), "--type", "q8_0", "--type", "Q8_0", "--dry-run").returncode == 0
+
+
 def test_text_for_people(checkpoint: Path) -> None:
     done = run_pronk("convert", str(checkpoint), "--type", "Q4_K_M")
     assert done.returncode == 0
@@ -84,9 +88,9 @@ def test_called_off_by_its_parent(how: str, tmp_path: Path, home: Home) -> None:
         process.stdin.flush()
     else:
         process.stdin.close()
-    assert process.wait(3) == (130 if how == "cancel" else 0)
-    wait_until(lambda: not converter.is_running(), 2, "the converter's end")
-    wait_until(lambda: not list(home.models.iterdir()), 2, "the unfinished file's removal")
+    assert process.wait(10) == (130 if how == "cancel" else 0)
+    wait_until(lambda: not converter.is_running(), 10, "the converter's end")
+    wait_until(lambda: not list(home.models.iterdir()), 10, "the unfinished file's removal")
     for pipe in (process.stdin, process.stdout, process.stderr):
         assert pipe is not None
         pipe.close()

@@ -71,6 +71,7 @@ def test_failing_dry_run_leaves_the_formulas_and_says_so() -> None:
         (PlanRequest(gpu_layers=-1), ("-1",)),
         (PlanRequest(context=0), ("0",)),
         (PlanRequest(context=100), ("100", "256")),
+        (PlanRequest(context=999_999_999), ("999,999,999", "16,777,216")),
         (PlanRequest(min_context=1), ("1 ",)),
         (PlanRequest(parallel=0), ("0", "256")),
         (PlanRequest(reserve_bytes=-5), ("-5",)),
