@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import re
 import signal
 import sys
 import threading
@@ -109,9 +110,11 @@ def _converse(client: "EngineClient", options: "ChatOptions") -> int:
     messages: list[dict[str, str]] = []
     print(HELP)
     while (line := _read_line()) is not None:
-        if line in ("/new", "/help"):
-            messages = [] if line == "/new" else messages
-            print("A new conversation." if line == "/new" else HELP)
+        if line == "/new":
+            messages = []
+            print("A new conversation.")
+        elif re.fullmatch(r"/\w+", line):
+            print(HELP if line == "/help" else f"There is no {line}.\n{HELP}")
         elif line:
             messages.append({"role": "user", "content": line})
             _answer_to(messages, client, options)
