@@ -1,5 +1,6 @@
 """The user's choices, kept as one small JSON file."""
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -21,12 +22,21 @@ class Settings:
 
 
 def load_settings(path: Path) -> Settings:
-    """Read the settings; what is missing, unknown or of a wrong type keeps its default."""
+    """Read the settings; what is missing, unknown or of a wrong type keeps its default.
+
+    A file that is no JSON object is kept aside as settings.damaged.json before anything overwrites it.
+    """
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except OSError:
         return Settings()
-    return _merge(stored) if isinstance(stored, dict) else Settings()
+    except ValueError:
+        stored = None
+    if isinstance(stored, dict):
+        return _merge(stored)
+    with contextlib.suppress(OSError):
+        path.replace(path.with_name("settings.damaged.json"))
+    return Settings()
 
 
 def _merge(stored: dict[str, Any]) -> Settings:

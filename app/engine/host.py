@@ -23,6 +23,7 @@ OnEvent = Callable[[Mapping[str, Any]], None]
 CRASHES_MAX = 3
 CRASH_WINDOW_S = 300.0
 END_S = 1.0
+SILENCE_S = 10.0
 NO_TEMPLATE = "This model has no chat template; Pronk uses ChatML, which may not suit it."
 
 
@@ -63,6 +64,7 @@ class Host:
         self._process: Popen[str] | None = None
         self._outbox: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._stopping = False
+        self._heard_s = 0.0
 
     @property
     def engine_pid(self) -> int:
@@ -169,6 +171,7 @@ class Host:
     def _take(self, process: "Popen[str]", event: Event) -> None:
         if process is not self._process:
             return
+        self._heard_s = time.monotonic()
         answer = self._open.get(event.get("id", 0))
         if answer is not None:
             answer.put_nowait(event)
@@ -180,8 +183,23 @@ class Host:
         elif event["event"] == "failed":
             self._said_failed = event
 
+    def _require_sign_of_life(self, process: "Popen[str]", was_silent: bool = False) -> None:
+        """End a worker that was silent for 10 s though it beats every 2 s (stopped, say): its end restarts it.
+
+        It must be found silent twice: after a stop of this very process the first look only finds unread events.
+        """
+        if self._stopping or process is not self._process or process.poll() is not None:
+            return
+        is_silent = time.monotonic() - self._heard_s > SILENCE_S
+        if is_silent and was_silent:
+            process.kill()
+            return
+        self._loop.call_later(1.0, self._require_sign_of_life, process, is_silent)
+
     def _loaded(self, event: Event) -> None:
         self.model = event["model"]
+        if self._process is not None:
+            self._require_sign_of_life(self._process)
         again = self.state == "restarting"
         self.state, self.load_part = "ready", 1.0
         self._ready.set()

@@ -150,10 +150,14 @@ class CompletionRequest(Options):
             _not_yet("suffix", "filling in before a suffix")
 
 
+MAX_TOKENIZE_CHARACTERS = 1_000_000
+"""Counted between two rounds of decoding: a longer text would hold up the answers under way."""
+
+
 class TokenizeRequest(_Model):
     """The body of POST /tokenize: a text, or messages that go through the model's chat template first."""
 
-    text: str | None = None
+    text: Annotated[str, Field(max_length=MAX_TOKENIZE_CHARACTERS)] | None = None
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=10_000)] | None = None
 
 

@@ -21,6 +21,7 @@ Emit = Callable[[dict[str, Any]], None]
 
 PROGRESS_EVERY_S = 0.1
 SMALLEST_CHUNK = 32
+MAX_CHARACTERS_PER_TOKEN = 32
 EXACT_CHUNK = 64
 """A prompt read in chunks of at least so many tokens gives the same logits however it is cut.
 
@@ -151,6 +152,7 @@ class Scheduler:
 
     def _start(self, request: Request) -> None:
         vocabulary = self._session.vocabulary
+        _require_sane_length(request.prompt, self._session.n_ctx)
         tokens = vocabulary.prompt_tokens(request.prompt) or vocabulary.tokenize("\n", add_special=True)
         _require_fit(len(tokens), self._session.n_ctx)
         sequence, n_common = choose(self._idle, tokens)
@@ -314,6 +316,15 @@ def _chunk(pending: int, room: int) -> int:
     cut = min(pending, room)
     left = pending - cut
     return cut - (EXACT_CHUNK - left) if 0 < left < EXACT_CHUNK and cut >= 2 * EXACT_CHUNK else cut
+
+
+def _require_sane_length(prompt: str, n_ctx: int) -> None:
+    """Refuse a text that cannot fit before it is tokenized: that would hold up every other answer for seconds."""
+    if len(prompt) > MAX_CHARACTERS_PER_TOKEN * n_ctx:
+        raise BadRequest(
+            f"The prompt has {len(prompt):,} characters; the context holds {n_ctx:,} tokens.",
+            hint="Shorten the conversation, or load the model with a larger --context.",
+        )
 
 
 def _require_fit(n_prompt: int, n_ctx: int) -> None:

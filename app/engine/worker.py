@@ -2,7 +2,8 @@
 
 In:  {"op":"load","path","plan","rpc"} first; then {"op":"generate","id","prompt",…}, {"op":"cancel","id"},
      {"op":"tokenize","id","text"}. Out: progress, loaded or failed; then start, prompt, text, end, error, tokens with
-the request's id. The end of stdin means that the front is gone: the process ends at once, also inside native code.
+the request's id, and alive every 2 s. The end of stdin means that the front is gone: the process ends at once, also
+inside native code.
 """
 
 import json
@@ -23,6 +24,8 @@ from app.llama.session import Session, SessionOptions, load_session
 from app.llama.session_sampler import Sampling
 
 Command = dict[str, Any]
+
+BEAT_S = 2.0
 
 
 class Inbox:
@@ -70,11 +73,19 @@ def main() -> int:
     except (AppError, Cancelled) as error:
         emitter.failed(error)
         return 1
+    threading.Thread(target=_beat, args=(emitter,), name="heartbeat", daemon=True).start()
     scheduler = Scheduler(session, emitter.emit)
     inbox.attach(session, scheduler)
     while True:
         _obey(inbox, scheduler, session, emitter)
         scheduler.step()
+
+
+def _beat(emitter: Emitter) -> None:
+    """Tell the front every 2 s that this process runs, also while the main thread is deep in a long decode."""
+    pause = threading.Event()
+    while not pause.wait(BEAT_S):
+        emitter.emit({"event": "alive"})
 
 
 def _obey(inbox: Inbox, scheduler: Scheduler, session: Session, emitter: Emitter) -> None:

@@ -294,3 +294,12 @@ def test_a_file_that_changed_fails_verification_until_it_is_added_again(home: Ho
     assert "has changed on the disk" in changed.fault
     add_model(pronk, path)
     assert verify_models(pronk, [name], lambda _: None)[0].verified
+
+
+def test_a_path_whose_file_is_gone_is_told_as_gone(home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    shutil.copy(smollm2_gguf(), path)
+    add_model(Pronk(home), path)
+    path.unlink()
+    with pytest.raises(BadFile, match="The file of model is gone"):
+        resolve_model(Pronk(home), str(path))

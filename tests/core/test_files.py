@@ -31,3 +31,4 @@ def test_settings_survive_junk(tmp_path: Path) -> None:
     assert load_settings(path).last_model == "模型"
     path.write_text("{")
     assert load_settings(path) == Settings()
+    assert path.with_name("settings.damaged.json").read_text() == "{"

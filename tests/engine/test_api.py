@@ -169,6 +169,14 @@ def test_prompt_beyond_the_context_tells_both_numbers(served: Running) -> None:
     assert f"{n_ctx:,}" in caught.value.message
 
 
+def test_texts_that_would_hold_up_others_are_refused_unread(served: Running) -> None:
+    text = "a" * 3_000_000
+    status, document = served.send("POST", "/tokenize", {"text": text})
+    assert (status, document["error"]["param"]) == (400, "text")
+    with pytest.raises(BadRequest, match="3,000,1.. characters"):
+        served.client.chat([{"role": "user", "content": text}])
+
+
 def test_answer_that_fills_the_context_ends_with_length(served: Running) -> None:
     prompt = "word " * (served.client.count_tokens(HELLO)[1] - 20)
     status, document = served.send("POST", "/v1/completions", {"prompt": prompt, "temperature": 0, "stop": ["zzz"]})

@@ -62,6 +62,18 @@ def test_worker_dies_while_streaming(home: Home, plan_file: str, number: signal.
         assert running.client.chat(STORY, ChatOptions(max_tokens=3)).text
 
 
+def test_stopped_worker_is_replaced(home: Home, plan_file: str) -> None:
+    with running_engine(home, smollm2_gguf(), "--plan", plan_file) as running:
+        pid = running.engine.engine_pid
+        thread, _, errors = streaming(running)
+        os.kill(pid, signal.SIGSTOP)
+        thread.join(20)
+        assert not thread.is_alive()
+        assert isinstance(errors[0], EngineFailed)
+        assert running.wait_for("restarted")["engine_pid"] != pid
+        assert running.client.chat(STORY, ChatOptions(max_tokens=3)).text
+
+
 def test_three_crashes_stop_the_retries(home: Home, plan_file: str) -> None:
     with running_engine(home, smollm2_gguf(), "--plan", plan_file) as running:
         for crash in range(1, 4):
