@@ -74,8 +74,8 @@ def resolve_model(pronk: Pronk, text: str) -> Path:
         return path.absolute()
     models = list_models(pronk)
     # A path of the library whose file is gone means that model, too.
-    names = [model.name for model in models if str(model.path) == text]
-    names = names or matching_names(text, [model.name for model in models])
+    gone = tuple(model.name for model in models if str(model.path) == text)
+    names = gone or matching_names(text, [model.name for model in models])
     if len(names) != 1:
         raise _no_such_model(text, names, [model.name for model in models])
     model = _named(models, names[0])
