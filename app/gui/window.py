@@ -1,6 +1,6 @@
 """The window: builds the pages, the shortcuts, and joins them; nothing else."""
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
@@ -24,6 +24,8 @@ from app.gui.warm_up import warm_up
 SIZE_PX = (1180, 760)
 SMALLEST_PX = (640, 480)
 FOLD_BELOW_PX = 800
+FRAME_PX = (8, 40)
+"""What the window manager's frame and title may take."""
 
 
 class Window(QMainWindow):
@@ -35,8 +37,9 @@ class Window(QMainWindow):
     def __init__(self, pronk: Pronk, tasks: Tasks, model: str = "", ports: Ports | None = None) -> None:
         super().__init__()
         self.setWindowTitle("Pronk")
-        self.resize(*SIZE_PX)
-        self.setMinimumSize(*SMALLEST_PX)
+        room = self.screen().availableGeometry().size() - QSize(*FRAME_PX)
+        self.resize(within(SIZE_PX, room))
+        self.setMinimumSize(within(SMALLEST_PX, room))
         self._was_painted = False
         self._is_closed = False
         self._model = model
@@ -180,3 +183,8 @@ class Window(QMainWindow):
 
     def _on_fold(self) -> None:
         self.sidebar.setVisible(self.sidebar.isHidden())
+
+
+def within(size_px: tuple[int, int], room: QSize) -> QSize:
+    """Return the size, made smaller where the screen has less room."""
+    return QSize(*size_px).boundedTo(room)

@@ -146,6 +146,16 @@ def test_streaming_keeps_the_window_awake(qtbot: QtBot, open_window: "object") -
     assert cost.longest_busy_s < 0.05
 
 
+def test_the_window_fits_a_small_screen() -> None:
+    from PySide6.QtCore import QSize
+
+    from app.gui.window import SIZE_PX, SMALLEST_PX, within
+
+    assert within(SIZE_PX, QSize(700, 430)) == QSize(700, 430)
+    assert within(SMALLEST_PX, QSize(700, 430)) == QSize(640, 430)
+    assert within(SIZE_PX, QSize(1920, 1080)) == QSize(*SIZE_PX)
+
+
 def test_the_sidebar_folds_away_and_comes_back(qtbot: QtBot, open_window: "object") -> None:
     from PySide6.QtCore import Qt
 
