@@ -1,15 +1,16 @@
-"""The conversations by day: open, rename in place (F2, double click), delete (Del)."""
+"""The conversations by day: open, rename in place (F2, double click), delete (Del); both are in the context menu."""
 
 import time
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QKeyEvent, QPainter, QPen, QStandardItem, QStandardItemModel
+from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QKeyEvent, QPainter, QPen, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QListView,
+    QMenu,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -87,6 +88,28 @@ class ConversationList(QListView):
             self.opened.emit(conversation_id)
         else:
             super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer what F2 and Del do, for the row under the mouse or the marked one."""
+        by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
+        index = self.indexAt(event.pos()) if by_mouse else self.currentIndex()
+        if index.data(ID_ROLE) is not None:
+            self.menu_of(index).popup(event.globalPos())
+
+    def menu_of(self, index: QModelIndex) -> QMenu:
+        """Return the context menu of a row; it goes when it is closed."""
+        row, conversation_id = QPersistentModelIndex(index), index.data(ID_ROLE)
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(self.tr("Rename") + "\tF2").triggered.connect(lambda: self._rename(row))
+        menu.addAction(self.tr("Delete") + "\tDel").triggered.connect(lambda: self.delete_asked.emit(conversation_id))
+        return menu
+
+    def _rename(self, row: QPersistentModelIndex) -> None:
+        index = self._model.index(row.row(), 0)
+        if row.isValid():
+            self.setCurrentIndex(index)
+            self.edit(index)
 
     def _fill(self) -> None:
         self._filling = True

@@ -99,7 +99,13 @@ class ConversationsControl(QObject):
     def _restore(self, conversation_id: int) -> None:
         store = self._store
         if store is not None:
-            self._tasks.run(lambda _: store.restore(conversation_id), done=lambda _: self.refresh(), owner=self)
+            self._tasks.run(
+                lambda _: store.restore(conversation_id), done=lambda _: self._on_restored(conversation_id), owner=self
+            )
+
+    def _on_restored(self, conversation_id: int) -> None:
+        self._sidebar.conversations.opened.emit(conversation_id)
+        self.refresh()
 
 
 def _open_store(path: Path) -> ChatStore:

@@ -205,6 +205,23 @@ def test_delete_can_be_undone(qtbot: QtBot, open_window: OpenWindow) -> None:
     undo = next(button for button in notice.findChildren(QPushButton) if button.text() == "Undo")
     qtbot.mouseClick(undo, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: conversations.titles == ("What do llamas do?",))
+    qtbot.waitUntil(lambda: [view.text for view in window.chat.messages.views] == ["What do llamas do?", ANSWER])
+    assert window.controller.current is not None
+
+
+def test_the_context_menu_renames_and_deletes(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window(text=ANSWER)
+    ask(qtbot, window)
+    wait_answered(qtbot, window)
+    conversations = window.sidebar.conversations
+    qtbot.waitUntil(lambda: conversations.titles != ())
+    rename, delete = conversations.menu_of(conversations.currentIndex()).actions()
+    rename.trigger()
+    editor = conversations.findChild(QLineEdit)
+    assert editor is not None
+    qtbot.keyClick(editor, Qt.Key.Key_Escape)
+    delete.trigger()
+    qtbot.waitUntil(lambda: conversations.titles == ())
 
 
 def test_a_crash_is_told_and_the_conversation_goes_on(qtbot: QtBot, open_window: OpenWindow) -> None:
