@@ -173,6 +173,23 @@ def test_an_answer_goes_on_while_another_conversation_is_read(qtbot: QtBot, open
     wait_answered(qtbot, window)
 
 
+def test_a_new_chat_right_after_sending_stays_empty(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window(text=ANSWER)
+    window.chat.composer.set_draft("First")
+    window.chat.composer.submit()
+    window.controller.new()
+    assert not window.controller.answering
+    qtbot.waitUntil(lambda: window.sidebar.conversations.titles == ("First",))
+    assert window.controller.current is None
+    store = window.conversations.store
+    assert store is not None
+    first = store.conversations()[0].id
+    qtbot.waitUntil(lambda: [one.state for one in store.path(first)] == ["complete", "complete"])
+    assert window.controller.current is None
+    window.controller.open(first)
+    qtbot.waitUntil(lambda: [view.text for view in window.chat.messages.views] == ["First", ANSWER])
+
+
 def test_rename_with_f2(qtbot: QtBot, open_window: OpenWindow) -> None:
     window = open_window(text=ANSWER)
     ask(qtbot, window)

@@ -50,6 +50,7 @@ class ChatController(QObject):
         self._engine = engine
         self._store: ChatStore | None = None
         self._current: int | None = None
+        self._visit = 0
         self._editing: int | None = None
         self._drafts: dict[int | None, str] = {}
         self._live: list[LiveAnswer] = []
@@ -80,6 +81,7 @@ class ChatController(QObject):
     def new(self) -> None:
         """Show an empty page; the conversation begins with its first message."""
         self._leave()
+        self._visit += 1
         self._current = None
         self._page.show_empty()
         self._arrive()
@@ -89,6 +91,7 @@ class ChatController(QObject):
         if conversation_id == self._current:
             return
         self._leave()
+        self._visit += 1
         self._current = conversation_id
         self._arrive()
         self._reload(conversation_id)
@@ -147,7 +150,7 @@ class ChatController(QObject):
             self._page.give_back(draft)
             return
         self._engine.ensure()
-        live = LiveAnswer(conversation_id=self._current, draft=draft)
+        live = LiveAnswer(self._visit, conversation_id=self._current, draft=draft)
         talk = actions.Talk(store, self._generate, self._engine.state.model, self._pronk.settings().system_prompt)
 
         def work(task: Task) -> Message:
@@ -174,7 +177,7 @@ class ChatController(QObject):
         return self._engine.client(cancel).chat(messages, options, on_event, cancel)
 
     def _on_event(self, live: LiveAnswer, event: Any) -> None:
-        here = live.conversation_id == self._current
+        here = self._is_here(live)
         view = self._view_of(live) if here else None
         match event:
             case ConversationBegun():
@@ -267,7 +270,13 @@ class ChatController(QObject):
         return self.tr("Reading your text… {0} %").format(percent)
 
     def _live_here(self) -> LiveAnswer | None:
-        return next((live for live in self._live if live.conversation_id == self._current), None)
+        return next((live for live in self._live if self._is_here(live)), None)
+
+    def _is_here(self, live: LiveAnswer) -> bool:
+        """Whether its conversation is on the page; one that has not begun is known by the visit that asked."""
+        if live.conversation_id is None:
+            return live.visit == self._visit
+        return live.conversation_id == self._current
 
     def _view_of(self, live: LiveAnswer) -> AssistantMessage | None:
         view = self._page.messages.view(live.message.id) if live.message is not None else None

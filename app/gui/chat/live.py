@@ -10,6 +10,9 @@ from app.gui.tasks import Task
 class LiveAnswer:
     """What has come so far, so that the page can be left and come back to."""
 
+    visit: int
+    """Which visit of the page asked for it."""
+
     task: Task | None = None
     conversation_id: int | None = None
     message: Message | None = None
