@@ -1,12 +1,13 @@
 """Step 3 of a conversion: what is done, how fast, how long still; then the result."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from app.core.units import format_duration, format_size
+from app.gui.convert.types import RECOMMENDED
 from app.gui.widgets.buttons import push_button
 from app.gui.widgets.labels import ElidedLabel, plain_label
 
@@ -86,7 +87,7 @@ class ProgressStep(QFrame):
     def show_result(self, result: Mapping[str, Any]) -> None:
         """Show what was made."""
         files = result.get("files") or []
-        self._path = str(files[0]["path"]) if files else ""
+        self._path = best_path(files)
         elapsed_s = float(result.get("elapsed_s") or 0)
         span = format_duration(elapsed_s) if elapsed_s >= 1 else self.tr("less than a second")
         self._title.setText(self.tr("Done in {0}").format(span))
@@ -115,6 +116,12 @@ class ProgressStep(QFrame):
         self._cancel.setVisible(running)
         self._again.setVisible(not running)
         self._chat.setVisible(not running and bool(self._path))
+
+
+def best_path(files: Sequence[Mapping[str, Any]]) -> str:
+    """Return the path of the recommended type, or else of the first file; "" when there is none."""
+    best = next((file for file in files if file["type"] == RECOMMENDED), files[0] if files else None)
+    return str(best["path"]) if best is not None else ""
 
 
 def pace(done_bytes: int, total_bytes: int, elapsed_s: float) -> str:

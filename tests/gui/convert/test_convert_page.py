@@ -7,7 +7,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.core.paths import Home
-from app.gui.convert.progress_step import pace
+from app.gui.convert.progress_step import best_path, pace
 from app.gui.convert.types import type_choices
 from app.gui.window import Window
 from tests.support.checkpoints import tiny_checkpoint
@@ -72,6 +72,13 @@ def test_each_type_has_its_size_and_a_verdict() -> None:
     choices = type_choices({"types": ["Q4_K_M", "Q8_0"], "output_bytes": [4_000_000_000, 20_000_000_000]}, DEVICES)
     assert [choice.verdict for choice in choices] == ["should fit on your processor", "too big: 11.0 GB of memory free"]
     assert choices[0].quality.startswith("recommended")
+
+
+def test_chat_now_takes_the_recommended_type() -> None:
+    eight, four = {"type": "Q8_0", "path": "/m/8.gguf"}, {"type": "Q4_K_M", "path": "/m/4.gguf"}
+    assert best_path([eight, four]) == "/m/4.gguf"
+    assert best_path([eight]) == "/m/8.gguf"
+    assert best_path([]) == ""
 
 
 def test_pace_says_what_is_known() -> None:
