@@ -45,6 +45,9 @@ class EngineControl(QObject):
     """Loads models and hands out clients; `changed` carries each new EngineState on the UI thread."""
 
     changed = Signal(object)
+    leaving = Signal()
+    """The engine is about to be ended by the user's wish."""
+
     died = Signal(str)
     restarted = Signal()
 
@@ -76,6 +79,7 @@ class EngineControl(QObject):
         """Load a model in place of the one that is loaded; returns at once."""
         if self._state.path == path and self._state.kind in ("loading", "ready", "restarting") and not force:
             return
+        self.leaving.emit()
         self._turn += 1
         turn = self._turn
         old = self._take_engine()
@@ -95,6 +99,7 @@ class EngineControl(QObject):
 
     def unload(self) -> None:
         """End the engine; also calls a loading off."""
+        self.leaving.emit()
         self._turn += 1
         old = self._take_engine()
         self._set(replace(self._state, kind="off", percent=0))

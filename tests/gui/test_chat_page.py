@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.chat.values import Message
+from app.core.errors import EngineFailed
 from app.core.paths import Home
 from app.gui.chat.message_view import AssistantMessage
 from app.gui.window import Window
@@ -188,6 +189,28 @@ def test_a_new_chat_right_after_sending_stays_empty(qtbot: QtBot, open_window: O
     assert window.controller.current is None
     window.controller.open(first)
     qtbot.waitUntil(lambda: [view.text for view in window.chat.messages.views] == ["First", ANSWER])
+
+
+def test_another_model_stops_the_answer_plainly(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window("hold", text="one two three four five six")
+    ask(qtbot, window)
+    qtbot.waitUntil(lambda: len(window.chat.messages.views) == 2)
+    qtbot.waitUntil(lambda: "three" in window.chat.messages.views[-1].text)
+    window.choice.use(window.library.view.models[0], True)
+    view = wait_answered(qtbot, window)
+    assert (view.message.state, view.notice, view.text) == ("stopped", "", "one two three")
+
+
+def test_an_error_is_gone_once_an_answer_is_complete(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window(text=ANSWER)
+    window.chat.notice.show_error(EngineFailed("The engine failed.", hint="Ask again."))
+    ask(qtbot, window)
+    wait_answered(qtbot, window)
+    assert not window.chat.notice.isVisible()
+    window.chat.notice.show_text("Only so that you know.")
+    ask(qtbot, window)
+    wait_answered(qtbot, window)
+    assert window.chat.notice.isVisible()
 
 
 def test_rename_with_f2(qtbot: QtBot, open_window: OpenWindow) -> None:

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from app.actions import conversation as actions
 from app.actions.context import Pronk
 from app.chat.values import Conversation, Message
-from app.core.errors import AppError
+from app.core.errors import AppError, Cancelled
 from app.engine.values import Answer, ChatOptions, PromptRead, ReasoningArrived, TextArrived
 from app.gui.chat.live import LiveAnswer
 from app.gui.chat.message_view import AssistantMessage
@@ -61,6 +61,7 @@ class ChatController(QObject):
         page.messages.edit_asked.connect(self.begin_edit)
         page.messages.sibling_asked.connect(self.show_sibling)
         engine.changed.connect(self._on_engine_changed)
+        engine.leaving.connect(self._on_engine_leaving)
         engine.died.connect(self._on_engine_died)
         engine.restarted.connect(self._on_engine_restarted)
 
@@ -151,7 +152,11 @@ class ChatController(QObject):
             return
         self._engine.ensure()
         live = LiveAnswer(self._visit, conversation_id=self._current, draft=draft)
-        talk = actions.Talk(store, self._generate, self._engine.state.model, self._pronk.settings().system_prompt)
+
+        def generate(messages: actions.ChatMessages, emit: actions.OnEvent, cancel: threading.Event) -> Answer:
+            return self._generate(live, messages, emit, cancel)
+
+        talk = actions.Talk(store, generate, self._engine.state.model, self._pronk.settings().system_prompt)
 
         def work(task: Task) -> Message:
             here = live.conversation_id
@@ -171,10 +176,19 @@ class ChatController(QObject):
         )
         self._page.set_answering(True)
 
-    def _generate(self, messages: actions.ChatMessages, on_event: actions.OnEvent, cancel: threading.Event) -> Answer:
+    def _generate(
+        self, live: LiveAnswer, messages: actions.ChatMessages, on_event: actions.OnEvent, cancel: threading.Event
+    ) -> Answer:
         settings = self._pronk.settings()
         options = ChatOptions(max_tokens=settings.max_tokens, temperature=settings.temperature)
-        return self._engine.client(cancel).chat(messages, options, on_event, cancel)
+        client = self._engine.client(cancel)
+        live.asked = True
+        try:
+            return client.chat(messages, options, on_event, cancel)
+        except AppError:
+            if cancel.is_set():  # the engine left before the stop arrived
+                raise Cancelled from None
+            raise
 
     def _on_event(self, live: LiveAnswer, event: Any) -> None:
         here = self._is_here(live)
@@ -214,6 +228,8 @@ class ChatController(QObject):
 
     def _on_finished(self, live: LiveAnswer, message: Message) -> None:
         self._end(live)
+        if message.state == "complete":
+            self._page.notice.clear_error()
         view = self._view_of(live) if live.conversation_id == self._current else None
         if view is not None:
             view.finish(message)
@@ -235,7 +251,15 @@ class ChatController(QObject):
         self._live.remove(live)
         self._page.set_answering(self.answering)
 
+    def _on_engine_leaving(self) -> None:
+        """Stop what the engine writes before another model takes its place; what waits for an engine goes on."""
+        for live in self._live:
+            if live.asked and live.task is not None:
+                live.task.cancel()
+
     def _on_engine_changed(self, state: EngineState) -> None:
+        if state.kind == "ready" and self._store is not None:
+            self._page.notice.clear_error()
         self._show_waiting(state)
 
     def _on_engine_died(self, reason: str) -> None:

@@ -19,5 +19,8 @@ class LiveAnswer:
     draft: str = ""
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
+    asked: bool = False
+    """An engine has been asked for it."""
+
     waiting: bool = True
     """No word of the prompt is read yet: the engine loads, or is busy."""

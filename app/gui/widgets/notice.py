@@ -71,6 +71,11 @@ class Notice(QFrame):
         self._expired = expired or (lambda: None)
         self._timer.start(UNDO_MS)
 
+    def clear_error(self) -> None:
+        """Close the bar if it tells of an error: it is over."""
+        if self.property("kind") == "danger":
+            self.dismiss()
+
     def dismiss(self) -> None:
         """Close the bar."""
         self._settle()
