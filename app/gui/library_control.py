@@ -43,6 +43,7 @@ class LibraryControl(QObject):
         self._ports = ports
         self._tasks = tasks
         self._view = LibraryView()
+        self._looking = False
 
     @property
     def view(self) -> LibraryView:
@@ -58,6 +59,16 @@ class LibraryControl(QObject):
         devices = self._view.devices
         self._tasks.run(
             lambda _: _judged(self._pronk, devices), done=self._on_models, failed=self.failed.emit, owner=self
+        )
+
+    def look_again(self) -> None:
+        """Notice models that were added or removed outside the window; says nothing when all is as it was."""
+        if self._looking:
+            return
+        self._looking = True
+        devices = self._view.devices
+        self._tasks.run(
+            lambda _: _judged(self._pronk, devices), done=self._on_looked, failed=self._on_not_looked, owner=self
         )
 
     def find_devices(self) -> None:
@@ -89,6 +100,15 @@ class LibraryControl(QObject):
             failed=self.failed.emit,
             owner=self,
         )
+
+    def _on_looked(self, models: tuple[JudgedModel, ...]) -> None:
+        self._looking = False
+        if models != self._view.models:
+            self._on_models(models)
+
+    def _on_not_looked(self, error: AppError) -> None:
+        self._looking = False
+        self.failed.emit(error)
 
     def _on_models(self, models: tuple[JudgedModel, ...]) -> None:
         self._view = LibraryView(models, self._view.devices)

@@ -1,6 +1,6 @@
 """The window: builds the pages, the shortcuts, and joins them; nothing else."""
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QEvent, QSize, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
@@ -76,6 +76,8 @@ class Window(QMainWindow):
     def show_page(self, name: str) -> None:
         """Show "chat", "models" or "convert"."""
         self._stack.setCurrentWidget(self._pages[name])
+        if name == "models":
+            self.library.look_again()
         self.sidebar.show_page(name)
         focused = self.chat.composer if name == "chat" else self._pages[name]
         focused.setFocus()
@@ -114,6 +116,13 @@ class Window(QMainWindow):
             self._was_painted = True
             self.painted.emit()
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Look for models that were added outside when the user comes back."""
+        super().changeEvent(event)
+        came_back = event.type() == QEvent.Type.ActivationChange and self.isActiveWindow()
+        if came_back and self._was_painted and not self._is_closed:
+            self.library.look_again()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fold the sidebar away when there is little room."""
         super().resizeEvent(event)
@@ -143,6 +152,7 @@ class Window(QMainWindow):
         self.chat.empty.add_asked.connect(self._on_add_model)
         self.chat.empty.convert_asked.connect(lambda: self.show_page("convert"))
         self.chat.header.picker.manage_asked.connect(lambda: self.show_page("models"))
+        self.chat.header.picker.list_opened.connect(self.library.look_again)
         self.models.convert_asked.connect(lambda: self.show_page("convert"))
         self.models.chat_asked.connect(self._on_chat_with)
         self.convert.chat_asked.connect(self._on_chat_with_file)

@@ -1,15 +1,20 @@
 """The models page and the picker."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.actions.context import Pronk
+from app.actions.models import add_model
+from app.core.paths import Home
 from app.gui.models.picker_row import PickerRow
 from app.gui.window import Window
+from tests.support.models import gemma3_gguf
 
 pytestmark = pytest.mark.gui
 OpenWindow = Callable[..., Window]
@@ -48,6 +53,52 @@ def test_the_picker_tells_each_models_verdict(qtbot: QtBot, open_window: OpenWin
     assert "Fits on your processor" in rows[0].button.accessibleName()
     qtbot.keyClick(rows[0].button, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: picker.popup is None)
+
+
+def focused(window: Window) -> QWidget:
+    popup = window.chat.header.picker.popup
+    assert popup is not None
+    widget = popup.focusWidget()
+    assert widget is not None
+    return widget
+
+
+def test_the_picker_by_keyboard(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window()
+    picker = window.chat.header.picker
+    judged = window.library.view.models[0]
+    models = [replace(judged, model=replace(judged.model, path=Path(f"/m/{n}.gguf"))) for n in range(12)]
+    picker.show_models([*models, judged])
+    seen: list[str] = []
+    picker.chosen.disconnect()
+    picker.list_opened.disconnect()
+    picker.chosen.connect(lambda judged, _: seen.append(judged.path))
+    qtbot.keyClick(picker, Qt.Key.Key_Return)
+    rows = picker.popup.findChildren(PickerRow) if picker.popup is not None else []
+    assert focused(window) is rows[12].button  # the one in use
+    assert not rows[12].visibleRegion().isEmpty()
+    for _ in range(20):
+        qtbot.keyClick(focused(window), Qt.Key.Key_Up)
+    assert focused(window) is rows[0].button
+    assert not rows[0].visibleRegion().isEmpty()
+    qtbot.keyClick(focused(window), Qt.Key.Key_Down)
+    qtbot.keyClick(focused(window), Qt.Key.Key_Return)
+    assert seen == [str(models[1].model.path)]
+    qtbot.waitUntil(lambda: picker.popup is None)
+    qtbot.keyClick(picker, Qt.Key.Key_Space)
+    qtbot.keyClick(focused(window), Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: picker.popup is None)
+    assert len(seen) == 1
+
+
+def test_a_model_added_outside_is_seen_in_the_open_picker(qtbot: QtBot, open_window: OpenWindow, home: Home) -> None:
+    window = open_window()
+    picker = window.chat.header.picker
+    add_model(Pronk(home), gemma3_gguf())
+    picker.open_list()
+    qtbot.waitUntil(lambda: picker.popup is not None and len(picker.popup.findChildren(PickerRow)) == 2)
+    assert "SmolLM2" in focused(window).accessibleName()
+    qtbot.keyClick(focused(window), Qt.Key.Key_Escape)
 
 
 def test_details_show_the_plan_in_bytes(qtbot: QtBot, open_window: OpenWindow) -> None:
