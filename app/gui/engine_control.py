@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["off", "loading", "ready", "restarting", "failed"]
 READY_POLL_S = 0.2
+REVIVE_AGAIN_S = 60.0
+"""An engine that ends by itself is started again, but not twice within this time."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class EngineControl(QObject):
         self._started: set[Engine] = set()
         """Every child that was started and not seen to end; close() ends what pool tasks did not get to."""
 
+        self._options: tuple[str, ...] = ()
+        self._revived_s = -REVIVE_AGAIN_S
         self._task: Task | None = None
 
     @property
@@ -81,15 +86,10 @@ class EngineControl(QObject):
             return
         self.leaving.emit()
         self._turn += 1
-        turn = self._turn
         old = self._take_engine()
         self._set(EngineState("loading", name, title, path))
-        options = ("--force",) if force else ()
-        self._task = self._tasks.run(
-            lambda task: self._start(task, turn, old, Path(path), options),
-            failed=lambda error: self._on_failed(turn, error),
-            owner=self,
-        )
+        self._options = ("--force",) if force else ()
+        self._begin(old)
 
     def ensure(self) -> None:
         """Load the chosen model again if its loading was called off or failed."""
@@ -132,6 +132,22 @@ class EngineControl(QObject):
                     raise EngineFailed(self._state.reason, hint=self._state.hint)
                 self._condition.wait(READY_POLL_S)
             return EngineClient(self._engine.url, self._engine.api_key)
+
+    def _begin(self, old: Engine | None) -> None:
+        turn, path, options = self._turn, Path(self._state.path), self._options
+        self._task = self._tasks.run(
+            lambda task: self._start(task, turn, old, path, options),
+            failed=lambda error: self._on_failed(turn, error),
+            owner=self,
+        )
+
+    def _revive(self, reason: str) -> None:
+        self._turn += 1
+        self._revived_s = time.monotonic()
+        old = self._take_engine()
+        self._set(replace(self._state, kind="restarting", reason=reason))
+        self.died.emit(reason)
+        self._begin(old)
 
     def _start(self, task: Task, turn: int, old: Engine | None, path: Path, options: tuple[str, ...]) -> None:
         self._end(old)
@@ -177,7 +193,10 @@ class EngineControl(QObject):
                 if percent != self._state.percent:
                     self._set(replace(self._state, percent=percent))
             case "loaded":
+                revived = self._state.kind == "restarting"
                 self._set(replace(self._state, kind="ready", percent=100, reason=""))
+                if revived:
+                    self.restarted.emit()
             case "engine_died":
                 self._set(replace(self._state, kind="restarting", reason=str(event.get("reason", ""))))
                 self.died.emit(self._state.reason)
@@ -185,9 +204,15 @@ class EngineControl(QObject):
                 self._set(replace(self._state, kind="ready", plan=event.get("plan") or self._state.plan))
                 self.restarted.emit()
             case "failed":
-                self._on_failed(
-                    turn, from_event(str(event.get("kind")), str(event.get("message")), str(event.get("hint") or ""))
-                )
+                self._on_ended(turn, _error_of(event))
+
+    def _on_ended(self, turn: int, error: AppError | Cancelled) -> None:
+        """Start an engine again that was ready and ended by itself; a second time at once is a failure."""
+        lately = time.monotonic() - self._revived_s < REVIVE_AGAIN_S
+        if self._state.kind == "ready" and isinstance(error, AppError) and not lately:
+            self._revive(error.message)
+        else:
+            self._on_failed(turn, error)
 
     def _on_failed(self, turn: int, error: AppError | Cancelled) -> None:
         if turn == self._turn and isinstance(error, AppError):

@@ -1,5 +1,7 @@
 """The conversation page with the real store and an engine that speaks the real protocol."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -277,6 +279,26 @@ def test_a_crash_is_told_and_the_conversation_goes_on(qtbot: QtBot, open_window:
     qtbot.waitUntil(lambda: window.controller.answering)
     assert wait_answered(qtbot, window).text == ANSWER
     assert [one.role for one in stored(window)] == ["user", "assistant"]
+
+
+def test_an_engine_that_is_killed_is_started_again_once(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window(text=ANSWER)
+    first = window.engine.engine
+    assert first is not None
+    os.kill(first.pid, signal.SIGKILL)
+    qtbot.waitUntil(lambda: window.engine.state.kind == "restarting", timeout=5000)
+    qtbot.waitUntil(lambda: window.engine.state.kind == "ready", timeout=10_000)
+    second = window.engine.engine
+    assert second is not None
+    assert second is not first
+    ask(qtbot, window)
+    assert wait_answered(qtbot, window).text == ANSWER
+    os.kill(second.pid, signal.SIGKILL)
+    qtbot.waitUntil(lambda: window.engine.state.kind == "failed", timeout=5000)
+    again = [button for button in window.chat.notice.findChildren(QPushButton) if button.text() == "Try again"]
+    qtbot.mouseClick(again[0], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.engine.state.kind == "ready", timeout=10_000)
+    assert not window.chat.notice.isVisible()
 
 
 def test_too_big_a_model_is_told_and_can_be_loaded_anyway(qtbot: QtBot, open_window: OpenWindow) -> None:
