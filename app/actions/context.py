@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.core.paths import Home
 from app.core.settings import Settings, load_settings
-from app.jobs.commands import module_command
-from app.jobs.helper import Helper
+
+if TYPE_CHECKING:
+    from app.jobs.helper import Helper
 
 
 @dataclass(frozen=True)
@@ -17,12 +19,15 @@ class Pronk:
     home: Home
 
     @cached_property
-    def helper(self) -> Helper:
+    def helper(self) -> "Helper":
         """The resident child that asks drivers and does dry runs; started on first use."""
-        return Helper(module_command("app.devices.helper"), self.log("helper"))
+        return self.helper_for()
 
-    def helper_for(self, *arguments: str) -> Helper:
+    def helper_for(self, *arguments: str) -> "Helper":
         """Return a helper of its own for other devices than this machine's (--rpc, simulated); the caller closes it."""
+        from app.jobs.commands import module_command
+        from app.jobs.helper import Helper
+
         return Helper(module_command("app.devices.helper", *arguments), self.log("helper"))
 
     def settings(self) -> Settings:
