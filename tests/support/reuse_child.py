@@ -1,10 +1,11 @@
 """Measures in a child what reusing a prefix does to the logits.
 
-`python -m tests.support.reuse_child MODEL N_FACTS FRESH_RUN_S`
+`python -m tests.support.reuse_child MODEL N_FACTS`
 
 A long conversation is answered; then it is regenerated and its middle is edited, through the real scheduler. The
 logits that choose the first token are compared with those of a fresh run: the same scheduler with nothing to reuse.
-Last, the edit is done blindly, as a program without the proof would do it. Prints one JSON document.
+Then the edit is done by a program that keeps what is in common: with the proof, and last blindly. Prints one JSON
+document.
 """
 
 import json
@@ -39,7 +40,7 @@ class RecordingSampler(Sampler):
         return super().sample(context, output)
 
 
-def main(model: Path, n_facts: int, fresh_run_s: float) -> None:
+def main(model: Path, n_facts: int) -> None:
     """Run all cases and print the figures."""
     session = load_session(model, OPTIONS, lambda _: True)
     RecordingSampler.session = session
@@ -47,10 +48,13 @@ def main(model: Path, n_facts: int, fresh_run_s: float) -> None:
     facts = [f"Fact {i}: the number {i * 37 % 101} belongs to box {i}." for i in range(n_facts)]
     base = " ".join(facts) + " What is in box 3?"
     edited = " ".join(facts[: n_facts // 2]) + " That is all. What is in box 3?"
-    scheduler = Scheduler(session, events.append, fresh_run_s)
+    scheduler = Scheduler(session, events.append)
     ask(scheduler, base, 20)
     regenerated = ask(scheduler, base, 1)
     changed = ask(scheduler, edited, 1)
+    ask(scheduler, base, 20)
+    scheduler_module.reusable = lambda n_common, _, n_prompt: min(n_common, n_prompt - 1)
+    proven = ask(scheduler, edited, 1)
     ask(scheduler, base, 20)
     sequences_module._proven = lambda *_: True  # type: ignore[assignment]
     blind = ask(scheduler, edited, 1)
@@ -59,6 +63,7 @@ def main(model: Path, n_facts: int, fresh_run_s: float) -> None:
     for name, prompt, (logits, cached) in (
         ("regenerate", base, regenerated),
         ("edit", edited, changed),
+        ("proven_edit", edited, proven),
         ("blind_edit", edited, blind),
     ):
         report[name] = {"cached_tokens": cached, **difference(logits, fresh(scheduler, session, prompt))}
@@ -103,4 +108,4 @@ def softmax(row: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))
