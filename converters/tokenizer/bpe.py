@@ -2,22 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from pathlib import Path
 from typing import Any, Protocol
 
 from converters.errors import BadCheckpoint, NotYet
-from converters.jsonfile import JsonObject
+from converters.jsonfile import JsonObject, read_object, read_optional
+from converters.tokenizer.loaded import HfTokenizer, LoadedTokenizer, TokenType
+from converters.tokenizer.pre_tokenizers import ordered
+from converters.tokenizer.special import special_metadata, template_metadata
+from converters.values import i32s, text, texts
 
 MAX_TOKENS = 4_000_000
-
-
-class TokenType(IntEnum):
-    """What a token is, by its number in a GGUF file. Source: include/llama.h, enum llama_token_type."""
-
-    NORMAL = 1
-    CONTROL = 3
-    USER_DEFINED = 4
-    UNUSED = 5
 
 
 @dataclass(frozen=True)
@@ -35,6 +30,38 @@ class Codec(Protocol):
     def round_trip(self, text: str) -> str:
         """Encode the text without adding anything, and decode it again."""
         ...
+
+
+def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str] = ()) -> LoadedTokenizer | None:
+    """Read tokenizer.json and its neighbours; None when there is none.
+
+    preferred: pre-tokenizers that are tried first among equals."""
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return None
+    tokenizer = read_object(path)
+    tokenizer_config = read_optional(folder / "tokenizer_config.json")
+    require_byte_level_bpe(tokenizer)
+    reference = HfTokenizer.from_file(path)
+    added = added_tokens(tokenizer, tokenizer_config)
+    vocab = read_vocab(tokenizer, added, n_vocab, reference)
+    cleans = bool(tokenizer_config.get("clean_up_tokenization_spaces", True))
+    controls = tuple(t for t, kind in zip(vocab.tokens, vocab.types, strict=True) if kind is TokenType.CONTROL)
+    return LoadedTokenizer(
+        config=tokenizer_config,
+        values={
+            "tokenizer.ggml.model": text("gpt2"),
+            "tokenizer.ggml.tokens": texts(vocab.tokens),
+            "tokenizer.ggml.token_type": i32s(vocab.types),
+            "tokenizer.ggml.merges": texts(vocab.merges),
+            **special_metadata(tokenizer, tokenizer_config, config, added),
+            **template_metadata(folder, tokenizer_config),
+        },
+        n_tokens=len(vocab.tokens),
+        candidates=ordered(tokenizer, cleans, preferred),
+        special_tokens=controls,
+        reference=reference,
+    )
 
 
 def require_byte_level_bpe(tokenizer: JsonObject) -> None:

@@ -1,0 +1,66 @@
+"""What every kind of tokenizer gives: its GGUF values, and a reference that the ids are compared with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from converters.errors import BadCheckpoint
+from converters.jsonfile import JsonObject
+from converters.tokenizer.detect import Encoder
+from converters.values import Value, text
+
+
+class TokenType(IntEnum):
+    """What a token is, by its number in a GGUF file. Source: include/llama.h, enum llama_token_type."""
+
+    NORMAL = 1
+    UNKNOWN = 2
+    CONTROL = 3
+    USER_DEFINED = 4
+    UNUSED = 5
+    BYTE = 6
+
+
+class HfTokenizer:
+    """The reference tokenizer, of the `tokenizers` library."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+
+    @classmethod
+    def from_file(cls, path: Path) -> "HfTokenizer":
+        """Read a tokenizer.json; raises BadCheckpoint when the library refuses it."""
+        try:
+            return cls(Tokenizer.from_file(str(path)))
+        except Exception as error:  # the library raises no narrower type
+            raise BadCheckpoint(f"{path.name} cannot be used: {error}.", hint="Download the file again.") from error
+
+    def encode(self, lines: Sequence[str]) -> list[list[int]]:
+        """Give the ids of each text, nothing added."""
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(lines), add_special_tokens=False)]
+
+    def round_trip(self, line: str) -> str:
+        """Encode and decode a text, special tokens kept."""
+        ids = self._tokenizer.encode(line, add_special_tokens=False).ids
+        return str(self._tokenizer.decode(ids, skip_special_tokens=False))
+
+
+@dataclass(frozen=True)
+class LoadedTokenizer:
+    """Everything of the tokenizer but its pre-tokenizer's name, which detect.py finds among the candidates."""
+
+    config: JsonObject
+    values: dict[str, Value]
+    n_tokens: int
+    candidates: tuple[str, ...]
+    special_tokens: tuple[str, ...]
+    reference: Encoder
+
+    def metadata(self, pre: str | None) -> dict[str, Value]:
+        """Give all tokenizer.* values; without pre the file needs an override when it is loaded."""
+        return self.values if pre is None else {**self.values, "tokenizer.ggml.pre": text(pre)}
