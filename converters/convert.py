@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -126,6 +126,10 @@ def dry_run(request: Request, cancel: Cancel) -> JsonObject:
         "output_bytes": _single(sizes),
         "needed_disk_bytes": sum(sizes),
         "peak_memory_bytes": peak_memory_bytes(prepared.sources, files, request.threads, prepared.tokenizer.n_tokens),
+        "metadata": _plain({**prepared.general, **prepared.family.metadata()}),
+        "n_vocab": prepared.tokenizer.n_tokens,
+        "source_files": len({stored.path for stored in prepared.checkpoint.tensors.values()}),
+        "source_bytes": prepared.checkpoint.size_bytes,
         "warnings": prepared.warnings,
     }
 
@@ -249,6 +253,11 @@ def model_name(folder: Path) -> str:
 
 def _tensor_entry(source: SourceTensor, kind: GgmlType) -> JsonObject:
     return {"name": source.name, "type": kind.name, "shape": list(source.shape)}
+
+
+def _plain(metadata: Mapping[str, Value]) -> JsonObject:
+    """Give the values as JSON has them: what a planner needs to judge a file that is not there yet."""
+    return {key: value.data for key, value in metadata.items()}
 
 
 def _single(values: list[object] | list[int] | list[list[JsonObject]]) -> object:

@@ -65,6 +65,9 @@ def test_a_70b_model_is_planned_from_its_header(tmp_path: Path) -> None:
     assert n_values * 34 // 32 < plan["output_bytes"][1] < n_values * 34 // 32 + 10_000_000
     assert plan["needed_disk_bytes"] == sum(plan["output_bytes"])
     assert plan["peak_memory_bytes"] < 1_500_000_000
+    assert plan["metadata"]["llama.block_count"] == 80
+    assert not any(key.startswith("tokenizer.") for key in plan["metadata"])
+    assert plan["source_bytes"] > 2 * n_values - 10_000_000
 
 
 PEAK_MEMORY = """
