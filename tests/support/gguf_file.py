@@ -23,10 +23,11 @@ class Tensor:
 
 @dataclass
 class GgufFile:
-    """What one file holds, tensors in file order."""
+    """What one file holds, tensors in file order; value_types are names, as "UINT32" or "ARRAY:STRING"."""
 
     path: Path
     metadata: dict[str, Any] = field(default_factory=dict)
+    value_types: dict[str, str] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
     def data(self, name: str) -> bytes:
@@ -51,13 +52,14 @@ class _Cursor:
         self.at += length
         return self.data[self.at - length : self.at].decode()
 
-    def value(self, kind: int) -> Any:
-        if kind == 8:
-            return self.string()
+    def value(self, kind: int) -> tuple[str, Any]:
         if kind != 9:
-            return self.number(_SCALARS[kind])
+            return gguf.GGUFValueType(kind).name, self.scalar(kind)
         item, count = self.number("<I"), self.number("<Q")
-        return [self.value(item) for _ in range(count)]
+        return f"ARRAY:{gguf.GGUFValueType(item).name}", [self.scalar(item) for _ in range(count)]
+
+    def scalar(self, kind: int) -> Any:
+        return self.string() if kind == 8 else self.number(_SCALARS[kind])
 
 
 def read_gguf(path: Path) -> GgufFile:
@@ -70,7 +72,7 @@ def read_gguf(path: Path) -> GgufFile:
     for _ in range(n_values):
         name = cursor.string()
         assert name not in file.metadata, f"{name} stands twice"
-        file.metadata[name] = cursor.value(cursor.number("<I"))
+        file.value_types[name], file.metadata[name] = cursor.value(cursor.number("<I"))
     infos = [(cursor.string(), *_info(cursor)) for _ in range(n_tensors)]
     data_start = -(-cursor.at // 32) * 32
     for name, shape, kind, offset in infos:

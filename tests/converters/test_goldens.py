@@ -1,0 +1,122 @@
+"""Converts tiny checkpoints of every family and compares with what llama.cpp's own converter made of them.
+
+tests/goldens/README.md says how the goldens are made. A golden says everything of the reference's file but the
+weights; they are rebuilt from their names (tests/support/golden_checkpoint.py).
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from converters.convert import Request, convert
+from converters.events import Cancel, Silent
+from converters.helper import Helper
+from tests.goldens.case import all_cases
+from tests.goldens.result import result_of
+from tests.support.convert_child import run
+from tests.support.golden_checkpoint import build_checkpoint
+
+pytestmark = pytest.mark.native
+
+FOLDER = Path(__file__).parents[1] / "goldens"
+GOLDENS = sorted(path.stem for path in FOLDER.glob("*.json"))
+WIDE = {0: "F32", 1: "F16", 32: "BF16"}
+
+# Where the converter differs on purpose: (golden, metadata key) as regular expressions -> the reason, which
+# docs/converting.md gives at more length. An entry that nothing needs fails.
+DIFFERENCES: dict[tuple[str, str], str] = {}
+
+
+Converted = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Converted]:
+    """Converts goldens' checkpoints, each once, in this process; one helper process serves them all."""
+    results: dict[str, dict[str, Any]] = {}
+    with Helper(Cancel()) as helper, pytest.MonkeyPatch.context() as patch:
+        helper.ask(do="types", model="", file_types=[])  # starts it outside of any one test
+        patch.setattr("converters.convert.Helper", lambda cancel: nullcontext(helper))
+
+        def convert_golden(name: str) -> dict[str, Any]:
+            if name not in results:
+                results[name] = _convert(read_golden(name), tmp_path_factory.mktemp("golden"))
+            return results[name]
+
+        yield convert_golden
+
+
+def _convert(golden: dict[str, Any], parent: Path) -> dict[str, Any]:
+    folder, output = build_checkpoint(golden["checkpoint"], parent), parent / "out.gguf"
+    said = convert(Request(folder, (wide_type(golden),), output, n_threads=1), Cancel(), Silent())
+    result = {**result_of(output), "parity": said["tokenizer_parity"]}
+    shutil.rmtree(parent)
+    return result
+
+
+def read_golden(name: str) -> dict[str, Any]:
+    golden: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return golden
+
+
+def wide_type(golden: dict[str, Any]) -> str:
+    """The type that the reference's --outtype auto took."""
+    return WIDE[golden["result"]["metadata"]["general.file_type"][1]]
+
+
+def entries(result: dict[str, Any]) -> dict[str, Any]:
+    """Metadata keys, and tensors by "tensor NAME", each with what the file says of it."""
+    return result["metadata"] | {f"tensor {tensor['name']}": tensor for tensor in result["tensors"]}
+
+
+def differing(golden: dict[str, Any], result: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What the reference's file and ours do not have in common: (reference's, ours)."""
+    wanted, found = entries(golden["result"]), entries(result)
+    keys = sorted(wanted.keys() | found.keys())
+    return {key: (wanted.get(key), found.get(key)) for key in keys if wanted.get(key) != found.get(key)}
+
+
+def allowed(name: str, key: str) -> bool:
+    return any(re.fullmatch(golden, name) and re.fullmatch(pattern, key) for golden, pattern in DIFFERENCES)
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_the_file_is_that_of_the_reference(name: str, converted: Converted) -> None:
+    found = differing(read_golden(name), converted(name))
+    assert {key: pair for key, pair in found.items() if not allowed(name, key)} == {}
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_the_tokenizer_gives_the_original_ids(name: str, converted: Converted) -> None:
+    parity = converted(name)["parity"]
+    assert parity["equal"] == parity["checked"] >= 300
+
+
+@pytest.mark.parametrize("entry", DIFFERENCES, ids=" ".join)
+def test_every_difference_is_still_there(entry: tuple[str, str], converted: Converted) -> None:
+    names = [name for name in GOLDENS if re.fullmatch(entry[0], name)]
+    found = {key for name in names for key in differing(read_golden(name), converted(name))}
+    assert any(re.fullmatch(entry[1], key) for key in found)
+
+
+def test_every_case_has_its_golden() -> None:
+    cases = all_cases()
+    assert sorted(cases) == GOLDENS
+    for name, case in cases.items():
+        checkpoint = read_golden(name)["checkpoint"]
+        shapes = {name: tuple(spec[1]) for name, spec in checkpoint["tensors"].items()}
+        assert json.loads(json.dumps(case.checkpoint(name, shapes))) == checkpoint, f"{name}: make its golden again"
+
+
+def test_the_command_line_gives_the_same_file(tmp_path: Path, converted: Converted) -> None:
+    golden = read_golden("llama")
+    folder, output = build_checkpoint(golden["checkpoint"], tmp_path), tmp_path / "out.gguf"
+    done = run("convert", folder, "--type", wide_type(golden), "--output", output)
+    assert done.returncode == 0, done.stdout
+    assert differing({"result": result_of(output)}, converted("llama")) == {}
