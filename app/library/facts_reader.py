@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path, PurePath
@@ -15,6 +15,8 @@ from app.library.ggml_types import FILE_TYPES, GGML_TYPES
 from app.library.header import Header, read_header
 from app.library.sanity import check_hyperparameters
 
+_TYPE_NUMBERS = {kind.name: number for number, kind in GGML_TYPES.items()}
+_VERSION, _ALIGNMENT, _TEXT = 3, 32, 8  # of the files that the converter writes
 _PART_NAME = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
 
 
@@ -64,6 +66,34 @@ def facts_from_header(header: Header, name: str, size_bytes: int) -> ModelFacts:
     )
     check_hyperparameters(facts)
     return facts
+
+
+def foretold_facts(
+    path: str,
+    size_bytes: int,
+    file_type: str,
+    metadata: Mapping[str, Any],
+    n_vocab: int,
+    tensors: Sequence[Mapping[str, Any]],
+) -> ModelFacts:
+    """Return the facts of a file that is not written yet, by the rules that its header will be read by.
+
+    metadata: without the tokenizer's lists. tensors: {name, type, shape}, the type by its name, the shape outermost
+    first. Raises BadFile as `facts_from_header` does, and for a type without a number.
+    """
+    whole: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in metadata.items()}
+    whole["tokenizer.ggml.tokens"] = SkippedArray(_TEXT, n_vocab, 0)
+    whole["general.file_type"] = next((n for n, name in FILE_TYPES.items() if name == file_type), -1)
+    infos = tuple(_foretold_tensor(path, tensor) for tensor in tensors)
+    return facts_from_header(Header(_VERSION, whole, (), infos, _ALIGNMENT, 0), path, size_bytes)
+
+
+def _foretold_tensor(path: str, tensor: Mapping[str, Any]) -> TensorInfo:
+    number = _TYPE_NUMBERS.get(tensor["type"])
+    if number is None:
+        raise BadFile(f"{path} would hold the type {tensor['type']}, which is not known here.", hint="Update Pronk.")
+    shape = tuple(int(length) for length in reversed(tensor["shape"]))
+    return TensorInfo(str(tensor["name"]), shape, number, 0, GGML_TYPES[number].size_bytes(shape))
 
 
 def text_at(metadata: Mapping[str, Any], key: str) -> str:
