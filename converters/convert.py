@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from converters.blocks import Block, blocks_of
 from converters.checkpoint import Checkpoint, open_checkpoint
 from converters.errors import BadCheckpoint, BadRequest
 from converters.events import Cancel, Listener
@@ -22,8 +23,9 @@ from converters.mapping import SourceTensor, map_tensors
 from converters.native_check import Types, choose_types
 from converters.output import PartFile, check_disk, part_files
 from converters.plan import OutputFile, peak_memory_bytes, plan_file
-from converters.quant_types import FILE_TYPES, FileType, GgmlType
-from converters.quantize import Block, blocks_of, convert_blocks
+from converters.quant_rules import choose
+from converters.quant_types import FILE_TYPES, UNQUANTIZED, FileType, GgmlType
+from converters.quantize import convert_blocks, targets_of
 from converters.registry import find_family
 from converters.tokenizer.detect import Parity, detect
 from converters.tokenizer.load import LoadedTokenizer, load_tokenizer
@@ -58,6 +60,8 @@ class Prepared:
     class_name: str
     family: Family
     sources: list[SourceTensor]
+    dropped: list[str]
+    wide: GgmlType
     tokenizer: LoadedTokenizer
     general: dict[str, Value]
     file_types: list[FileType]
@@ -69,8 +73,17 @@ class Prepared:
         """Lay out every file, with the tokenizer's pre-tokenizer of that name."""
         tokenizer = {**self.tokenizer.metadata(pre), **self.family.tokenizer_values(self.tokenizer.config)}
         shared = {**self.general, **self.family.metadata()}
+        shapes = {source.name: source.shape for source in self.sources}
+        first_step = choose(FILE_TYPES[self.wide.name], self.family.model_sizes(), shapes, self.wide)
         return [
-            plan_file(path, kind, {**shared, **file_metadata(kind.number), **tokenizer}, types, self.sources)
+            plan_file(
+                path,
+                kind,
+                {**shared, **file_metadata(kind.number), **tokenizer},
+                types,
+                self.sources,
+                None if kind.name in UNQUANTIZED else first_step,
+            )
             for path, kind, types in zip(self.paths, self.file_types, self.types, strict=True)
         ]
 
@@ -80,20 +93,23 @@ def prepare(request: Request, helper: Helper, cancel: Cancel) -> Prepared:
     file_types = list(dict.fromkeys(_file_type(name) for name in request.types))
     checkpoint = open_checkpoint(request.folder)
     class_name, family_class = find_family(checkpoint.config)
-    family = family_class.from_config(checkpoint.config)
-    sources = map_tensors(checkpoint, family)
-    cancel.check()
+    family = family_class.from_config(checkpoint.config, checkpoint.tensors.keys())
     tokenizer = _load_tokenizer(checkpoint, family)
+    cancel.check()
+    mapped = map_tensors(checkpoint, family, tokenizer.n_tokens)
+    sources, wide = mapped.sources, _wide_type(checkpoint, family)
     cancel.check()
     general = general_metadata(checkpoint.folder, family.ARCHITECTURE, {s.name: s.shape for s in sources})
     metadata = {**general, **family.metadata()}
-    types, warnings = choose_types(file_types, family.model_sizes(), metadata, sources, _wide_type(sources), helper)
+    types, warnings = choose_types(file_types, family.model_sizes(), metadata, sources, wide, helper)
     paths = _output_paths(request.output, checkpoint.folder, file_types)
     return Prepared(
         checkpoint=checkpoint,
         class_name=class_name,
         family=family,
         sources=sources,
+        dropped=mapped.dropped,
+        wide=wide,
         tokenizer=tokenizer,
         general=general,
         file_types=file_types,
@@ -125,6 +141,7 @@ def dry_run(request: Request, cancel: Cancel) -> JsonObject:
         "tensors": _single(tensors),
         "output_bytes": _single(sizes),
         "needed_disk_bytes": sum(sizes),
+        "dropped": prepared.dropped,
         "peak_memory_bytes": peak_memory_bytes(prepared.sources, files, request.threads, prepared.tokenizer.n_tokens),
         "metadata": _plain({**prepared.general, **prepared.family.metadata()}),
         "n_vocab": prepared.tokenizer.n_tokens,
@@ -202,9 +219,9 @@ def _quantize(
     def on_block(block: Block) -> None:
         nonlocal done
         done += block.size_bytes
-        listener.progress("quantize", done, total, block.source.name)
+        listener.progress("quantize", min(done, total), total, block.pieces[0].source.name)
 
-    convert_blocks(blocks_of(parts), n_threads, cancel, on_block)
+    convert_blocks(blocks_of(prepared.sources), targets_of(parts), n_threads, cancel, on_block)
 
 
 def _digests(parts: Sequence[PartFile], cancel: Cancel, listener: Listener) -> list[str]:
@@ -227,10 +244,14 @@ def _file_type(name: str) -> FileType:
     return kind
 
 
-def _wide_type(sources: Sequence[SourceTensor]) -> GgmlType:
-    """Give the type of the unquantized file of this checkpoint: that of its first matrix."""
-    dtypes = [source.parts[0].stored.dtype for source in sources if source.parts and len(source.shape) > 1]
-    return GgmlType[dtypes[0]] if dtypes else GgmlType.F16
+def _wide_type(checkpoint: Checkpoint, family: Family) -> GgmlType:
+    """Give the type of the unquantized file: the first 16-bit type among the matrices, as stored; F16 without any.
+
+    Source: llama.cpp conversion/base.py, ModelBase.__init__, outtype auto."""
+    for name, stored in checkpoint.tensors.items():
+        if stored.dtype in ("BF16", "F16") and len(stored.shape) > 1 and not family.drops(family.canonical(name)):
+            return GgmlType[stored.dtype]
+    return GgmlType.F16
 
 
 def _output_paths(output: Path | None, folder: Path, file_types: Sequence[FileType]) -> list[Path]:

@@ -1,7 +1,6 @@
 """Joins a checkpoint's tensors to a family's table: every one is mapped, dropped, or an error."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -9,17 +8,28 @@ from itertools import product
 from converters.checkpoint import Checkpoint
 from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.families.base import Family
+from converters.layout import Layout
 from converters.safetensors_header import StoredTensor
-from converters.transforms import IDENTITY, Array, RowTransform
+from converters.transforms import IDENTITY, Array, Transform
 
 READABLE = ("F32", "F16", "BF16")
+Shape = tuple[int, ...]
+Stored = Mapping[str, StoredTensor]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A view of one stored tensor."""
+
+    stored: StoredTensor
+    layout: Layout
 
 
 @dataclass(frozen=True)
 class Part:
-    """Consecutive rows of the file's tensor, from row on, that one stored tensor gives whole."""
+    """Consecutive rows of the file's tensor, from row on: the views that they are made of; none means zeros."""
 
-    stored: StoredTensor
+    inputs: tuple[Input, ...]
     row: int
     n_rows: int
 
@@ -29,14 +39,14 @@ class SourceTensor:
     """One tensor of the file to be: its rows come from parts, through transform; or all of it is data."""
 
     name: str
-    shape: tuple[int, ...]
-    transform: RowTransform = IDENTITY
+    shape: Shape
+    transform: Transform = IDENTITY
     parts: tuple[Part, ...] = ()
     data: Array | None = None
 
     @property
     def n_rows(self) -> int:
-        """Rows as transforms and blocks count them; a vector is a column of one-value rows."""
+        """Rows as parts and blocks count them; a vector is a column of one-value rows."""
         return _count_rows(self.shape)
 
     @property
@@ -46,96 +56,195 @@ class SourceTensor:
 
     @property
     def stored_bytes(self) -> int:
-        """Bytes that it takes in the checkpoint."""
-        return sum(part.stored.size_bytes for part in self.parts)
+        """Bytes of the checkpoint that go into it."""
+        inputs = (entry for part in self.parts for entry in part.inputs)
+        return sum(entry.layout.n_values * entry.stored.item_bytes for entry in inputs)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """All tensors of the file, and the names of stored ones that are left out."""
+
+    sources: list[SourceTensor]
+    dropped: list[str]
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a tensor of the checkpoint goes: a GGUF name with {i}, the block and, in a stack, the expert."""
+    """Where a stored tensor goes: a GGUF name with {i}, the block, and its place among those that go there too."""
 
     pattern: str
     block: int
-    expert: int
+    order: tuple[int, int]
     stacked: bool
+    companions: tuple[str, ...]
 
     @property
     def name(self) -> str:
         return self.pattern.replace("{i}", str(self.block))
 
 
-def map_tensors(checkpoint: Checkpoint, family: Family) -> list[SourceTensor]:
-    """Give the tensors of the file; raises UnsupportedModel or BadCheckpoint with the tensor's name."""
-    table = {name: place for theirs, ours in family.TENSORS.items() for name, place in _places(theirs, ours, family)}
-    tied = _tied_output(checkpoint)
-    dropped = re.compile("|".join(family.DROPPED) or r"(?!)")
-    kept = {name: t for name, t in checkpoint.tensors.items() if name not in tied and not dropped.fullmatch(name)}
-    _check_complete(table, checkpoint, family, tied)
+def map_tensors(checkpoint: Checkpoint, family: Family, n_tokens: int) -> Mapped:
+    """Give the tensors of the file; raises UnsupportedModel or BadCheckpoint with the stored tensor's name."""
+    stored, dropped = _kept(checkpoint, family)
+    table = family.table(stored.keys())
+    places = dict(_expand(table, family))
+    tied = _tied_output(checkpoint.config, stored, family)
+    _check_complete(places, table, stored, family, tied)
+    dropped += [stored.pop(name).name for name in tied if name in stored]
+    companions = {name for targets in places.values() for place in targets for name in place.companions}
     groups: dict[str, list[tuple[_Place, StoredTensor]]] = {}
-    for name, stored in kept.items():
-        if name not in table:
+    for name, tensor in stored.items():
+        if name not in places and name not in companions:
             raise UnsupportedModel(
-                f"The checkpoint's tensor {name!r} has no place in the {family.ARCHITECTURE} architecture.",
+                f"The checkpoint's tensor {tensor.name!r} has no place in the {family.ARCHITECTURE} architecture.",
                 hint="The model has a part that the converter does not know.",
             )
-        groups.setdefault(table[name].name, []).append((table[name], stored))
+        for place in places.get(name, ()):
+            groups.setdefault(place.name, []).append((place, tensor))
     made = [SourceTensor(name, data.shape, data=data) for name, data in family.computed().items()]
-    return made + [_source(group, family) for group in groups.values()]
+    shapes = family.shapes()
+    return Mapped(made + [_source(group, family, shapes, stored, n_tokens) for group in groups.values()], dropped)
 
 
-def _places(theirs: str, ours: str, family: Family) -> Iterator[tuple[str, _Place]]:
-    """Number a row of the table: {i} counts blocks, {e} experts, which one tensor of the file holds in a stack."""
-    n_expert = family.model_sizes().n_expert
-    for i, e in product(range(family.n_layer if "{i}" in theirs else 1), range(n_expert if "{e}" in theirs else 1)):
-        yield theirs.replace("{i}", str(i)).replace("{e}", str(e)), _Place(ours, i, e, "{e}" in theirs)
+def _kept(checkpoint: Checkpoint, family: Family) -> tuple[dict[str, StoredTensor], list[str]]:
+    """Give the tensors by their canonical names, and the names of those that the family drops."""
+    kept: dict[str, StoredTensor] = {}
+    dropped = []
+    for name, tensor in checkpoint.tensors.items():
+        canonical = family.canonical(name)
+        if family.drops(canonical):
+            dropped.append(name)
+        elif canonical in kept:
+            raise BadCheckpoint(f"The checkpoint holds both {kept[canonical].name!r} and {name!r}.")
+        else:
+            kept[canonical] = tensor
+    return kept, dropped
 
 
-def _source(group: Sequence[tuple[_Place, StoredTensor]], family: Family) -> SourceTensor:
-    """Join the stored tensors of one tensor of the file: a single one, or a stack in the order of experts."""
-    ordered = sorted(group, key=lambda entry: entry[0].expert)
-    place, first = ordered[0]
+def _expand(table: Mapping[str, str | tuple[str, ...]], family: Family) -> Iterator[tuple[str, list[_Place]]]:
+    """Number the rows of the table: {i} counts blocks, {e} what one tensor of the file holds in a stack."""
+    for row, (theirs, ours) in enumerate(table.items()):
+        targets = (ours,) if isinstance(ours, str) else ours
+        blocks = [i for i in range(family.n_block) if family.has(theirs, i)] if "{i}" in theirs else [0]
+        for i, e in product(blocks, range(family.count(theirs) if "{e}" in theirs else 1)):
+            companions = tuple(_numbered(name, i, e) for name in family.COMPANIONS.get(theirs, ()))
+            places = [_Place(target, i, (row, e), "{e}" in theirs, companions) for target in targets]
+            yield _numbered(theirs, i, e), places
+
+
+def _numbered(name: str, i: int, e: int) -> str:
+    return name.replace("{i}", str(i)).replace("{e}", str(e))
+
+
+def _source(
+    group: Sequence[tuple[_Place, StoredTensor]],
+    family: Family,
+    shapes: Mapping[str, Shape],
+    stored: Stored,
+    n_tokens: int,
+) -> SourceTensor:
+    """Join the stored tensors of one tensor of the file: a single one, a stack, or several that follow each other."""
+    ordered = sorted(group, key=lambda entry: entry[0].order)
+    place = ordered[0][0]
     transform = family.transform(place.pattern)
-    expected = family.shapes().get(place.pattern)
-    if expected is None:
-        expected = (len(ordered), *first.shape) if place.stacked else first.shape
-    one = expected[1:] if place.stacked else expected
-    for _, stored in ordered:
-        _check_stored(stored, one, transform)
-    n_rows = _count_rows(one)
-    parts = tuple(Part(stored, index * n_rows, n_rows) for index, (_, stored) in enumerate(ordered))
-    return SourceTensor(place.name, expected, transform, parts)
+    parts: list[Part] = []
+    shape: Shape = ()
+    for where, tensor in ordered:
+        one, inputs = _views(tensor, [_companion(stored, name) for name in where.companions], transform)
+        if (parts and one[1:] != shape[1:]) or (where.stacked and shape and one != shape):
+            raise _wrong_shape(tensor, "those of its neighbours in the file")
+        row = parts[-1].row + parts[-1].n_rows if parts else 0
+        parts += _parts(inputs, row, _count_rows(one), tensor)
+        shape = one if where.stacked or not shape else (shape[0] + one[0], *shape[1:])
+    shape = (len(ordered), *shape) if place.stacked else shape
+    if transform.packed is not None:
+        shape = shapes[place.pattern]
+    if place.pattern in family.VOCAB_ROWS:
+        return _fit_rows(SourceTensor(place.name, shape, transform, tuple(parts)), n_tokens)
+    expected = shapes.get(place.pattern, shape)
+    if shape != expected:
+        raise _wrong_shape(ordered[0][1], f"config.json's sizes: the file's {place.name} should be {list(expected)}")
+    return SourceTensor(place.name, shape, transform, tuple(parts))
 
 
-def _check_stored(stored: StoredTensor, expected: tuple[int, ...], transform: RowTransform) -> None:
-    if stored.dtype not in READABLE:
+def _companion(stored: Stored, name: str) -> StoredTensor:
+    if name not in stored:
+        raise BadCheckpoint(
+            f"The checkpoint has no tensor {name!r}.", hint="A shard is missing: download the model again."
+        )
+    return stored[name]
+
+
+def _views(
+    tensor: StoredTensor, companions: Sequence[StoredTensor], transform: Transform
+) -> tuple[Shape, list[tuple[Input, ...]]]:
+    """Give the shape that a stored tensor contributes, and the views that follow each other in it."""
+    if tensor.dtype not in READABLE and transform.packed is None:
         raise UnsupportedModel(
-            f"Tensor {stored.name!r} is of type {stored.dtype}, which the converter cannot read.",
+            f"Tensor {tensor.name!r} is of type {tensor.dtype}, which the converter cannot read.",
             hint="Convert the original model, with BF16, F16 or F32 weights.",
         )
-    if (
-        stored.shape != expected
-        or not stored.size_bytes
-        or not expected
-        or _count_rows(expected) % transform.group_rows
-    ):
-        raise BadCheckpoint(
-            f"Tensor {stored.name!r} has shape {list(stored.shape)}; config.json's sizes ask for {list(expected)}.",
-            hint="config.json and the weights are of different models or versions.",
-        )
+    if not tensor.size_bytes or not tensor.shape:
+        raise _wrong_shape(tensor, "what a weight can have")
+    columns = []
+    for entry in (tensor, *companions):
+        try:
+            views = transform.layout(Layout.of(entry.shape))
+        except (ValueError, IndexError, ZeroDivisionError) as error:
+            raise _wrong_shape(entry, "config.json's sizes") from error
+        except BadCheckpoint as error:
+            raise BadCheckpoint(f"Tensor {entry.name!r}: {error.message}", hint=error.hint) from error
+        listed = [views] if isinstance(views, Layout) else list(views)
+        columns.append([Input(entry, view) for view in listed])
+    inputs = list(zip(*columns, strict=True))
+    finals = [entry[0].layout.final_shape for entry in inputs]
+    if any(final[1:] != finals[0][1:] or not math.prod(final) for final in finals):
+        raise _wrong_shape(tensor, "config.json's sizes")
+    return (sum(final[0] for final in finals), *finals[0][1:]), inputs
 
 
-def _count_rows(shape: tuple[int, ...]) -> int:
+def _parts(inputs: Sequence[tuple[Input, ...]], row: int, n_rows: int, tensor: StoredTensor) -> Iterator[Part]:
+    """Number the rows that each view gives, of n_rows in all."""
+    total = sum(entry[0].layout.n_values for entry in inputs)
+    for entry in inputs:
+        count, rest = divmod(entry[0].layout.n_values * n_rows, total)
+        if rest:
+            raise _wrong_shape(tensor, "config.json's sizes")
+        yield Part(entry, row, count)
+        row += count
+
+
+def _fit_rows(source: SourceTensor, n_tokens: int) -> SourceTensor:
+    """Cut the rows to the number of tokens, or add rows of zeros."""
+    (part,) = source.parts
+    shape = (n_tokens, *source.shape[1:])
+    if n_tokens <= part.n_rows:
+        cut = tuple(Input(entry.stored, entry.layout[:n_tokens]) for entry in part.inputs)
+        return SourceTensor(source.name, shape, source.transform, (Part(cut, 0, n_tokens),))
+    zeros = Part((), part.n_rows, n_tokens - part.n_rows)
+    return SourceTensor(source.name, shape, source.transform, (part, zeros))
+
+
+def _wrong_shape(tensor: StoredTensor, what: str) -> BadCheckpoint:
+    return BadCheckpoint(
+        f"Tensor {tensor.name!r} has shape {list(tensor.shape)}, which contradicts {what}.",
+        hint="config.json and the weights are of different models or versions.",
+    )
+
+
+def _count_rows(shape: Shape) -> int:
     return math.prod(shape[:-1]) if len(shape) > 1 else shape[0]
 
 
-def _tied_output(checkpoint: Checkpoint) -> frozenset[str]:
+def _tied_output(config: Mapping[str, object], stored: Stored, family: Family) -> frozenset[str]:
     """Name the output tensor that may be left out: it is missing, or equal to the embedding that it is tied to."""
-    tied = checkpoint.config.get("tie_word_embeddings")
-    head, embedding = checkpoint.tensors.get("lm_head.weight"), checkpoint.tensors.get("model.embed_tokens.weight")
+    tied = config.get("tie_word_embeddings")
+    head, embedding = stored.get(family.HEAD), stored.get(family.EMBEDDING)
     if head is None:
-        return frozenset() if tied is False else frozenset({"lm_head.weight"})
+        return frozenset() if tied is False else frozenset({family.HEAD})
     equal = bool(tied) and embedding is not None and _same_bytes(head, embedding)
-    return frozenset({"lm_head.weight"}) if equal else frozenset()
+    return frozenset({family.HEAD}) if equal else frozenset()
 
 
 def _same_bytes(one: StoredTensor, other: StoredTensor) -> bool:
@@ -153,9 +262,16 @@ def _same_bytes(one: StoredTensor, other: StoredTensor) -> bool:
     return True
 
 
-def _check_complete(table: Mapping[str, _Place], checkpoint: Checkpoint, family: Family, tied: frozenset[str]) -> None:
-    optional = {name for theirs in family.OPTIONAL for name, _ in _places(theirs, "", family)} | tied
-    missing = [name for name in table if name not in checkpoint.tensors and name not in optional]
+def _check_complete(
+    places: Mapping[str, object],
+    table: Mapping[str, str | tuple[str, ...]],
+    stored: Stored,
+    family: Family,
+    tied: frozenset[str],
+) -> None:
+    may_miss = {theirs: table[theirs] for theirs in family.OPTIONAL if theirs in table}
+    optional = {name for name, _ in _expand(may_miss, family)} | tied
+    missing = [name for name in places if name not in stored and name not in optional]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise BadCheckpoint(

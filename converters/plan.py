@@ -4,22 +4,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from converters.blocks import largest_block_values
 from converters.gguf_header import TensorInfo, encode_header, padded
 from converters.mapping import SourceTensor
 from converters.quant_types import FileType, GgmlType, file_order, size_of
 from converters.values import Metadata
 
-BLOCK_VALUES = 1 << 20  # values of a row block: small enough to cancel within a fraction of a second
 _BASE_MEMORY_BYTES = 176 << 20  # interpreter, libraries, tokenizer, helper
 _BYTES_PER_TOKEN = 1000  # Python's objects of one vocabulary entry and its merge
 
 
 @dataclass(frozen=True)
 class OutputTensor:
-    """One tensor of an output file and where its data starts in it."""
+    """One tensor of an output file and where its data starts in it.
+
+    via: the type that values are rounded to first, so that they equal those of the two steps of llama.cpp (convert to
+    the checkpoint's own type, then quantize); F32 where nothing is rounded."""
 
     source: SourceTensor
     type: GgmlType
+    via: GgmlType
     start: int
     size_bytes: int
 
@@ -36,9 +40,14 @@ class OutputFile:
 
 
 def plan_file(
-    path: Path, file_type: FileType, metadata: Metadata, types: Mapping[str, GgmlType], sources: Sequence[SourceTensor]
+    path: Path,
+    file_type: FileType,
+    metadata: Metadata,
+    types: Mapping[str, GgmlType],
+    sources: Sequence[SourceTensor],
+    via: Mapping[str, GgmlType] | None = None,
 ) -> OutputFile:
-    """Lay out one file in the order that llama.cpp's quantizer writes."""
+    """Lay out one file in the order that llama.cpp's quantizer writes; via: see OutputTensor."""
     infos, sizes, offset = [], [], 0
     ordered = sorted(sources, key=lambda source: file_order(source.name))
     for source in ordered:
@@ -47,24 +56,24 @@ def plan_file(
         sizes.append(size_of(kind, source.shape))
         offset += padded(sizes[-1])
     header = encode_header(metadata, infos)
+    rounded = via or {}
     tensors = tuple(
-        OutputTensor(source, types[source.name], len(header) + info.offset, size_bytes)
+        OutputTensor(
+            source,
+            types[source.name],
+            rounded.get(source.name, GgmlType.F32),
+            len(header) + info.offset,
+            size_bytes,
+        )
         for source, info, size_bytes in zip(ordered, infos, sizes, strict=True)
     )
     return OutputFile(path, file_type, header, tensors, len(header) + offset)
-
-
-def rows_per_block(source: SourceTensor) -> int:
-    """Rows that are read and quantized at a time: whole groups of the tensor's transform."""
-    group = source.transform.group_rows
-    wanted = max(1, BLOCK_VALUES // source.n_columns)
-    return max(group, wanted // group * group)
 
 
 def peak_memory_bytes(
     sources: Sequence[SourceTensor], files: Sequence[OutputFile], n_threads: int, n_tokens: int
 ) -> int:
     """Estimate the largest resident size: two blocks in flight for each thread, each as stored, as F32 and packed."""
-    block = max((min(rows_per_block(s), s.n_rows) * s.n_columns for s in sources if s.parts), default=0)
+    block = largest_block_values(sources)
     headers = sum(len(file.header) for file in files)
     return _BASE_MEMORY_BYTES + n_tokens * _BYTES_PER_TOKEN + 2 * headers + (n_threads + 1) * block * (4 + 4 + 4 + 4)

@@ -1,66 +1,44 @@
-"""The one pass over the weights: read a block of rows, widen, reorder, quantize for each file, write in its place."""
+"""The one pass over the weights: read a block, widen, reorder, quantize for each file, write in its place."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from converters.blocks import Block, Piece, Span
 from converters.errors import BadCheckpoint
 from converters.events import Cancel
 from converters.ggml import Kernels
-from converters.mapping import Part, SourceTensor
 from converters.output import PartFile
-from converters.plan import OutputTensor, rows_per_block
+from converters.plan import OutputTensor
 from converters.quant_types import GgmlType
-from converters.transforms import Array
+from converters.transforms import Array, Raw
 
 Target = tuple[PartFile, OutputTensor]
+Targets = Mapping[str, Sequence[Target]]
+_RAW_TYPES = {"F32": "<f4", "F16": "<u2", "BF16": "<u2", "U8": "u1", "I8": "i1"}
 
 
-@dataclass(frozen=True)
-class Block:
-    """Some rows of one tensor, from first_row on, the stored part that they lie in, and every place where they go."""
-
-    source: SourceTensor
-    part: Part | None
-    first_row: int
-    n_rows: int
-    targets: Sequence[Target]
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes that the block takes in the checkpoint."""
-        return self.part.stored.size_bytes // self.part.n_rows * self.n_rows if self.part else 0
-
-
-def blocks_of(outputs: Sequence[PartFile]) -> Iterator[Block]:
-    """Cut all tensors into blocks, in the order in which they are stored; a stack of experts takes no memory."""
+def targets_of(outputs: Sequence[PartFile]) -> Targets:
+    """Give every place where a tensor goes, by its name."""
     targets: dict[str, list[Target]] = {}
     for output in outputs:
         for tensor in output.plan.tensors:
             targets.setdefault(tensor.source.name, []).append((output, tensor))
-    pieces = [(part, places) for places in targets.values() for part in places[0][1].source.parts or (None,)]
-    for part, places in sorted(pieces, key=lambda piece: _stored_at(piece[0])):
-        source = places[0][1].source
-        first, n_rows = (part.row, part.n_rows) if part else (0, source.n_rows)
-        step = rows_per_block(source)
-        for offset in range(0, n_rows, step):
-            yield Block(source, part, first + offset, min(step, n_rows - offset), places)
+    return targets
 
 
-def _stored_at(part: Part | None) -> tuple[str, int]:
-    return (str(part.stored.path), part.stored.offset) if part else ("", 0)
-
-
-def convert_blocks(blocks: Iterable[Block], n_threads: int, cancel: Cancel, on_block: Callable[[Block], None]) -> None:
+def convert_blocks(
+    blocks: Iterable[Block], targets: Targets, n_threads: int, cancel: Cancel, on_block: Callable[[Block], None]
+) -> None:
     """Convert every block, n_threads at a time; the first failure ends it. on_block runs in the calling thread."""
     kernels = Kernels()
     running: dict[Future[None], Block] = {}
     with ThreadPoolExecutor(n_threads, thread_name_prefix="quantize") as pool:
         try:
             for block in blocks:
-                running[pool.submit(_convert, block, kernels, cancel)] = block
+                running[pool.submit(_convert, block, targets, kernels, cancel)] = block
                 if len(running) > n_threads:
                     _collect(running, cancel, on_block)
             while running:
@@ -78,42 +56,24 @@ def _collect(running: dict[Future[None], Block], cancel: Cancel, on_block: Calla
     cancel.check()
 
 
-def _convert(block: Block, kernels: Kernels, cancel: Cancel) -> None:
-    rows = _rows(block, kernels)
-    packed: dict[GgmlType, bytes | memoryview] = {}
-    for part, tensor in block.targets:
-        cancel.check()
-        if tensor.type not in packed:
-            packed[tensor.type] = _pack(kernels, tensor.type, rows, block.source.name)
-        row_bytes = tensor.size_bytes // block.source.n_rows
-        part.write(tensor.start + block.first_row * row_bytes, packed[tensor.type])
+def _convert(block: Block, targets: Targets, kernels: Kernels, cancel: Cancel) -> None:
+    stretches = [_read(span) for span in block.spans]
+    for piece in block.pieces:
+        raw = [
+            entry.layout.read_from(stretch, span.first)
+            for entry, span, stretch in zip(piece.inputs, block.spans, stretches, strict=False)
+        ]
+        _write(piece, raw, targets[piece.source.name], kernels, cancel)
 
 
-def _pack(kernels: Kernels, kind: GgmlType, rows: Array, name: str) -> memoryview:
-    try:
-        return kernels.quantize(kind, rows).data
-    except BadCheckpoint as error:
-        raise BadCheckpoint(f"Tensor {name!r}: {error.message}", hint=error.hint) from error
-
-
-def _rows(block: Block, kernels: Kernels) -> Array:
-    """Give the block's rows as finite float32, transformed."""
-    source = block.source
-    if source.data is not None:
-        return source.data.reshape(source.n_rows, source.n_columns)[block.first_row : block.first_row + block.n_rows]
-    assert block.part is not None
-    stored, row_bytes = block.part.stored, block.size_bytes // block.n_rows
-    raw = bytearray(block.size_bytes)
+def _read(span: Span) -> Raw:
+    raw = bytearray(span.size_bytes)
+    stored = span.stored
     with stored.path.open("rb", buffering=0) as file:
-        file.seek(stored.offset + row_bytes * (block.first_row - block.part.row))
+        file.seek(span.offset)
         if _read_into(file.readinto, raw) != len(raw):
             raise BadCheckpoint(f"{stored.path.name} became shorter while tensor {stored.name!r} was read.")
-    values = kernels.widen(stored.dtype, raw, block.n_rows * source.n_columns)
-    if not np.isfinite(values).all():
-        raise BadCheckpoint(
-            f"Tensor {stored.name!r} holds NaN or infinite weights.", hint="The model is damaged: download it again."
-        )
-    return source.transform.apply(values.reshape(block.n_rows, source.n_columns))
+    return np.frombuffer(raw, dtype=_RAW_TYPES[stored.dtype])
 
 
 def _read_into(readinto: Callable[[memoryview], int | None], raw: bytearray) -> int:
@@ -121,3 +81,62 @@ def _read_into(readinto: Callable[[memoryview], int | None], raw: bytearray) -> 
     while done < len(raw) and (count := readinto(view[done:])):
         done += count
     return done
+
+
+def _write(piece: Piece, raw: Sequence[Raw], targets: Sequence[Target], kernels: Kernels, cancel: Cancel) -> None:
+    """Make the piece's rows in each type that is wanted, and write them; equal types are made once."""
+    source = piece.source
+    rows: Array | None = None
+    packed: dict[tuple[GgmlType, GgmlType], npt.NDArray[np.uint8]] = {}
+    for part, tensor in targets:
+        cancel.check()
+        kind = (tensor.type, tensor.via)
+        if tensor.type is source.transform.packed:
+            assert source.transform.join is not None
+            packed.setdefault(kind, source.transform.join(*raw))
+        elif kind not in packed:
+            rows = _rows(piece, raw, kernels) if rows is None else rows
+            packed[kind] = _pack(tensor, _rounded(piece, tensor.via, rows, kernels), kernels)
+        row_bytes = tensor.size_bytes // source.n_rows
+        part.write(tensor.start + piece.first_row * row_bytes, packed[kind].reshape(-1).data)
+
+
+def _rows(piece: Piece, raw: Sequence[Raw], kernels: Kernels) -> Array:
+    """Give the piece's rows as finite float32, transformed."""
+    source = piece.source
+    shape = (piece.n_rows, source.n_columns)
+    if source.data is not None:
+        return source.data.reshape(source.n_rows, source.n_columns)[piece.first_row : piece.first_row + piece.n_rows]
+    if not piece.inputs:
+        return np.zeros(shape, dtype=np.float32)
+    stored = piece.inputs[0].stored
+    ordered = bytearray(np.ascontiguousarray(raw[0]).reshape(-1).data.cast("B"))
+    values = kernels.widen(stored.dtype, ordered, piece.n_rows * source.n_columns)
+    if not np.isfinite(values).all():
+        raise BadCheckpoint(
+            f"Tensor {stored.name!r} holds NaN or infinite weights.", hint="The model is damaged: download it again."
+        )
+    if source.transform.values is not None:
+        values = source.transform.values(values)
+        if stored.dtype == "F16":  # there the reference computes in half precision
+            values = _through(GgmlType.F16, values, kernels)
+    return values.reshape(shape)
+
+
+def _rounded(piece: Piece, via: GgmlType, rows: Array, kernels: Kernels) -> Array:
+    """Round the rows to the type of the two steps' first file, unless they have it already."""
+    stored = piece.inputs[0].stored.dtype if piece.inputs else "F32"
+    exact = via is GgmlType.F32 or (stored == via.name and piece.source.transform.values is None)
+    return rows if exact else _through(via, rows, kernels).reshape(rows.shape)
+
+
+def _through(kind: GgmlType, values: Array, kernels: Kernels) -> Array:
+    narrow = kernels.quantize(kind, values.reshape(1, -1))
+    return kernels.widen(kind.name, bytearray(narrow.data), values.size)
+
+
+def _pack(tensor: OutputTensor, rows: Array, kernels: Kernels) -> npt.NDArray[np.uint8]:
+    try:
+        return kernels.quantize(tensor.type, rows)
+    except BadCheckpoint as error:
+        raise BadCheckpoint(f"Tensor {tensor.source.name!r}: {error.message}", hint=error.hint) from error

@@ -34,6 +34,11 @@ class StoredTensor:
     offset: int
     size_bytes: int
 
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of one value."""
+        return DTYPE_BYTES[self.dtype]
+
 
 def read_header(path: Path) -> tuple[StoredTensor, ...]:
     """Read the tensor list of a file, in file order; raises BadCheckpoint with the file's and the tensor's name."""

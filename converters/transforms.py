@@ -1,40 +1,104 @@
-"""The pure steps that turn rows of a checkpoint into rows of a GGUF tensor; shared by the families."""
+"""The pure steps that turn tensors of a checkpoint into tensors of a GGUF file; shared by the families."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from converters.errors import BadCheckpoint
+from converters.layout import Layout
+from converters.quant_types import GgmlType
 
 Array = npt.NDArray[np.float32]
+Raw = npt.NDArray[np.generic]
+Layouts = Layout | Sequence[Layout]
+
+
+def as_stored(whole: Layout) -> Layout:
+    """Leave every value where it is."""
+    return whole
 
 
 @dataclass(frozen=True)
-class RowTransform:
-    """A step on whole groups of rows, so that a tensor can be streamed in any multiple of group_rows."""
+class Transform:
+    """How a tensor of the file comes out of a stored one.
 
-    group_rows: int
-    apply: Callable[[Array], Array]
+    layout: the stored tensor's view to the views whose values follow each other in the file's tensor.
+    values: an elementwise step on float32, or None.
+    packed: the type that join packs the raw stored values to, for tensors that stay as they are packed; join gets one
+    raw array for the stored tensor and one for each of its companions (Family.COMPANIONS), each cut by the same layout
+    along its first axes, and gives uint8 rows in the file's order.
+    """
+
+    layout: Callable[[Layout], Layouts] = as_stored
+    values: Callable[[Array], Array] | None = None
+    packed: GgmlType | None = None
+    join: Callable[..., npt.NDArray[np.uint8]] | None = None
 
 
-IDENTITY = RowTransform(1, lambda rows: rows)
+IDENTITY = Transform()
 
 
-def rope_pairs(head_dim: int) -> RowTransform:
-    """Reorder rotary rows from HF halves to GGUF pairs, head by head.
+def rope_pairs(head_dim: int) -> Transform:
+    """Reorder rotary rows from HF halves to GGUF pairs, head by head; the shape stays.
 
     Raises BadCheckpoint for an odd head_dim. Source: HF modeling_llama, rotate_half; llama.cpp LlamaModel.permute."""
     if head_dim < 2 or head_dim % 2:
         raise BadCheckpoint(f"Rotary heads of {head_dim} rows cannot be split into pairs.")
 
-    def interleave(rows: Array) -> Array:
-        heads = rows.reshape(-1, 2, head_dim // 2, *rows.shape[1:])
-        return np.ascontiguousarray(heads.swapaxes(1, 2)).reshape(rows.shape)
+    def interleave(whole: Layout) -> Layout:
+        heads = whole.reshape(-1, 2, head_dim // 2, *whole.shape[1:])
+        return heads.swapaxes(1, 2).shaped(*whole.shape)
 
-    return RowTransform(head_dim, interleave)
+    return Transform(interleave)
+
+
+def rows(first: int, stop: int) -> Transform:
+    """Take some rows: the whole tensors of a fused one that follow each other along the first axis."""
+    return Transform(lambda whole: whole[first:stop])
+
+
+def half(index: int, axis: int = -2) -> Transform:
+    """Take the first (0) or second (1) half along an axis, as of gate_up_proj in a stack of experts."""
+
+    def take(whole: Layout) -> Layout:
+        length = whole.shape[axis]
+        if length % 2:
+            raise BadCheckpoint(f"A fused tensor of shape {list(whole.shape)} cannot be halved.")
+        chosen = slice(index * (length // 2), (index + 1) * (length // 2))
+        keys = [slice(None)] * len(whole.shape)
+        keys[axis] = chosen
+        return whole[tuple(keys)]
+
+    return Transform(take)
+
+
+def squeeze(axis: int) -> Transform:
+    """Leave out an axis of length one, as of a one-dimensional convolution's kernel."""
+
+    def take(whole: Layout) -> Layout:
+        if whole.shape[axis] != 1:
+            raise BadCheckpoint(f"A kernel of shape {list(whole.shape)} has no axis of one to leave out.")
+        kept = list(whole.shape)
+        del kept[axis]
+        return whole.reshape(*kept)
+
+    return Transform(take)
+
+
+def plus_one(values: Array) -> Array:
+    """Add the one that some norms leave out of their stored weights."""
+    return values + np.float32(1)
+
+
+def negated_exp(values: Array) -> Array:
+    """Give -exp(x): the decay of a state space model out of its stored logarithm."""
+    return -np.exp(values)
+
+
+NORM_PLUS_ONE = Transform(values=plus_one)
 
 
 @dataclass(frozen=True)

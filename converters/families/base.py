@@ -2,19 +2,24 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, ClassVar, Self, get_args, get_origin
 
 from converters.errors import BadCheckpoint
+from converters.families.config import find, text_metadata
+from converters.families.rope import rope_metadata, rope_settings
 from converters.jsonfile import JsonObject
 from converters.quant_types import ModelSizes
-from converters.transforms import IDENTITY, Array, RowTransform
+from converters.transforms import IDENTITY, Array, Transform
 from converters.values import Value
 
 MAX_LAYERS = 4096
+MAX_EXPERTS = 4096
 _REQUIRED = object()
+Target = str | tuple[str, ...]
 
 
 def size(key: str, default: Any = _REQUIRED) -> Any:
@@ -26,45 +31,117 @@ def size(key: str, default: Any = _REQUIRED) -> Any:
 class Family:
     """One architecture. Subclasses declare sizes with size(), and fill the tables.
 
-    TENSORS maps a name in the checkpoint to a name in the file; {i} stands for the block number. OPTIONAL are the
-    checkpoint names that may be missing; DROPPED are regular expressions of those that are left out on purpose;
+    DEFAULTS are the HF class's own values of keys that config.json may leave out.
+    TENSORS maps a name in the checkpoint to a name in the file, or to several when the stored tensor is split among
+    them. {i} stands for the block; {e} for an expert, which the file holds in a stack; without {e}, stored tensors with
+    the same name in the file follow each other along the first axis, in the table's order.
+    COMPANIONS maps a name of TENSORS to the stored tensors that are read together with it (Transform.join).
+    OPTIONAL are the names of TENSORS that may be missing; DROPPED are regular expressions of names that are left out on
+    purpose. All these speak of names after canonical(), which strips PREFIXES (replaced at a name's start).
+    HEAD and EMBEDDING are the two tensors that may be tied. VOCAB_ROWS are tensors of the file whose rows are cut or
+    filled with zeros to the number of tokens. TOKENIZERS are the kinds of tokenizer to look for, in this order;
     PRE_TOKENIZERS are names to try first, where several of llama.cpp's do the same and this one is customary.
     """
 
     ARCHITECTURE: ClassVar[str]
-    TENSORS: ClassVar[Mapping[str, str]]
+    DEFAULTS: ClassVar[JsonObject] = {}
+    TENSORS: ClassVar[Mapping[str, Target]]
+    COMPANIONS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     OPTIONAL: ClassVar[frozenset[str]] = frozenset()
-    DROPPED: ClassVar[tuple[str, ...]] = ()
+    DROPPED: ClassVar[tuple[str, ...]] = (r".*\.rotary_emb\.inv_freq", r".*\.attention\.(masked_)?bias")
+    PREFIXES: ClassVar[Mapping[str, str]] = {}
+    HEAD: ClassVar[str] = "lm_head.weight"
+    EMBEDDING: ClassVar[str] = "model.embed_tokens.weight"
+    VOCAB_ROWS: ClassVar[frozenset[str]] = frozenset()
+    TOKENIZERS: ClassVar[tuple[str, ...]] = ("tekken", "sentencepiece", "spm_bpe", "bpe")
     PRE_TOKENIZERS: ClassVar[tuple[str, ...]] = ()
 
+    config: JsonObject = dataclasses.field(repr=False, metadata={"key": None})
     n_layer: int = size("num_hidden_layers")
 
     @classmethod
-    def from_config(cls, config: JsonObject) -> Self:
-        """Read the sizes; raises BadCheckpoint that names the missing or senseless one."""
-        family = cls(**{field.name: _read(config, field) for field in dataclasses.fields(cls)})
-        if not 0 < family.n_layer <= MAX_LAYERS:
+    def from_config(cls, config: JsonObject, names: Collection[str] = ()) -> Self:
+        """Read the sizes; names are those of the stored tensors. Raises BadCheckpoint that names the senseless one."""
+        stated = {key: value for key, value in config.items() if value is not None}
+        config = cls.completed({**cls.DEFAULTS, **stated}, names)
+        fields = [field for field in dataclasses.fields(cls) if field.metadata["key"] is not None]
+        family = cls(config=config, **{field.name: _read(config, field) for field in fields})
+        if not 0 < family.n_layer <= family.n_block <= MAX_LAYERS:
             raise BadCheckpoint(f"config.json claims {family.n_layer} layers.")
+        if not 0 <= family.n_expert <= MAX_EXPERTS:
+            raise BadCheckpoint(f"config.json claims {family.n_expert} experts.")
         family.check()
+        family.metadata()  # so that a senseless value is found now
         return family
+
+    @classmethod
+    def completed(cls, config: JsonObject, names: Collection[str]) -> JsonObject:
+        """Give the config with what it leaves to be inferred, as from the stored tensors' names."""
+        return config
+
+    @classmethod
+    def canonical(cls, name: str) -> str:
+        """Give a stored tensor's name as the tables have it."""
+        for theirs, ours in cls.PREFIXES.items():
+            if name.startswith(theirs):
+                return ours + name.removeprefix(theirs)
+        return name
+
+    @classmethod
+    def drops(cls, name: str) -> bool:
+        """Tell whether a stored tensor is left out on purpose, by its canonical name."""
+        return any(re.fullmatch(pattern, name) for pattern in cls.DROPPED)
+
+    @property
+    def n_block(self) -> int:
+        """Blocks of the file: the layers, and those that predict further tokens where the file keeps them."""
+        return self.n_layer
+
+    @property
+    def n_expert(self) -> int:
+        """Experts of a layer; 0 for a dense model."""
+        count = find(self.config, "num_local_experts", "num_experts", "n_routed_experts")
+        return count if type(count) is int else 0
+
+    @property
+    def rope(self) -> JsonObject:
+        """The rotary settings, from wherever config.json has them."""
+        return rope_settings(self.config)
 
     def check(self) -> None:
         """Raise BadCheckpoint when the sizes contradict each other."""
 
+    def table(self, names: Collection[str]) -> Mapping[str, Target]:
+        """Give the tensor table for a checkpoint with these canonical names; several forms of saving may exist."""
+        return self.TENSORS
+
+    def has(self, theirs: str, i: int) -> bool:
+        """Tell whether block i has the tensor of this name with {i}; where blocks are of several kinds."""
+        return i < self.n_layer
+
+    def count(self, theirs: str) -> int:
+        """Give how many stored tensors {e} stands for."""
+        return self.n_expert
+
     def metadata(self) -> dict[str, Value]:
-        """Give the architecture's own keys, without general.* and tokenizer.*."""
-        raise NotImplementedError
+        """Give the architecture's own keys, without general.* and tokenizer.*; here what config.json states plainly."""
+        values = text_metadata(self.ARCHITECTURE, self.config, self.n_block)
+        return values | rope_metadata(self.ARCHITECTURE, self.rope)
 
     def model_sizes(self) -> ModelSizes:
         """Give the sizes that the type chooser looks at."""
-        raise NotImplementedError
+        n_head = find(self.config, "num_attention_heads", "n_head", "n_heads")
+        n_head_kv = find(self.config, "num_key_value_heads", "n_kv_heads")
+        heads = n_head if type(n_head) is int else 0
+        kv_heads = n_head_kv if type(n_head_kv) is int else heads
+        return ModelSizes(self.ARCHITECTURE, self.n_block, heads, kv_heads, self.n_expert)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Give the expected shape, outermost first, of tensors by their GGUF name with {i}; others go unchecked."""
         return {}
 
-    def transform(self, pattern: str) -> RowTransform:
-        """Give the step that a tensor's rows take, by its GGUF name with {i}."""
+    def transform(self, pattern: str) -> Transform:
+        """Give how a tensor of the file comes out of the stored one, by its GGUF name with {i}."""
         return IDENTITY
 
     def tokenizer_values(self, tokenizer_config: JsonObject) -> dict[str, Value]:

@@ -3,44 +3,34 @@
 Source: HF modeling_mixtral.py; llama.cpp conversion/llama.py.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from converters.errors import BadCheckpoint
-from converters.families.base import size
+from converters.families.base import Target, size
+from converters.families.decoder import ATTENTION, ATTENTION_BIASES, EMBEDDINGS, NORMS, block_names
 from converters.families.llama import Llama
-from converters.quant_types import ModelSizes
-from converters.values import Value, u32
+
+_EXPERTS = {f"block_sparse_moe.experts.{{e}}.{theirs}": ours for theirs, ours in
+            {"w1": "ffn_gate_exps", "w2": "ffn_down_exps", "w3": "ffn_up_exps"}.items()}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Mixtral(Llama):
     """Llama with a router and experts in place of each feed-forward."""
 
-    TENSORS = {name: ours for name, ours in Llama.TENSORS.items() if ".mlp." not in name} | {
-        "model.layers.{i}.block_sparse_moe.gate.weight": "blk.{i}.ffn_gate_inp.weight",
-        "model.layers.{i}.block_sparse_moe.experts.{e}.w1.weight": "blk.{i}.ffn_gate_exps.weight",
-        "model.layers.{i}.block_sparse_moe.experts.{e}.w2.weight": "blk.{i}.ffn_down_exps.weight",
-        "model.layers.{i}.block_sparse_moe.experts.{e}.w3.weight": "blk.{i}.ffn_up_exps.weight",
-    }
-    OPTIONAL = frozenset(name for name in TENSORS if name.endswith(".bias"))
+    TENSORS: ClassVar[Mapping[str, Target]] = {**EMBEDDINGS, **NORMS, **ATTENTION, **ATTENTION_BIASES,
+               **block_names({"block_sparse_moe.gate": "ffn_gate_inp"} | _EXPERTS)}  # fmt: skip
+    OPTIONAL = frozenset(ATTENTION_BIASES)
 
-    n_expert: int = size("num_local_experts")
     n_expert_used: int = size("num_experts_per_tok")
 
     def check(self) -> None:
         """Refuse head counts and expert counts that cannot be."""
-        self.check_heads()
-        if not 0 < self.n_expert_used <= self.n_expert <= 1024:
+        super().check()
+        if not 0 < self.n_expert_used <= self.n_expert:
             raise BadCheckpoint(f"config.json: {self.n_expert_used} of {self.n_expert} experts cannot be used.")
-
-    def metadata(self) -> dict[str, Value]:
-        """Give the llama.* keys with the experts'."""
-        experts = {"llama.expert_count": u32(self.n_expert), "llama.expert_used_count": u32(self.n_expert_used)}
-        return super().metadata() | experts
-
-    def model_sizes(self) -> ModelSizes:
-        """Give what the type chooser looks at."""
-        return ModelSizes("llama", self.n_layer, self.n_head, self.n_head_kv, self.n_expert)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Give the shape of every weight; experts are stacked."""

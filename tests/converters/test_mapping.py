@@ -21,7 +21,8 @@ def mapped(folder: Path, more: dict[str, Any] | None = None, **config: Any) -> d
     tensors = {name: to_bf16(rows) for name, rows in random_tensors(stated, 7)} | (more or {})
     write_shards(folder, {name: bits for name, bits in tensors.items() if bits is not None}, 1)
     checkpoint = open_checkpoint(folder)
-    return {source.name: source for source in map_tensors(checkpoint, Llama.from_config(checkpoint.config))}
+    family = Llama.from_config(checkpoint.config)
+    return {source.name: source for source in map_tensors(checkpoint, family, family.n_vocab).sources}
 
 
 def vector(n: int) -> Any:
@@ -33,9 +34,9 @@ def test_names_are_those_of_llama_cpp(tmp_path: Path) -> None:
     assert len(sources) == 21
     assert sources["blk.1.ffn_down.weight"].shape == (256, 512)
     (part,) = sources["blk.1.attn_output.weight"].parts
-    assert part.stored.name == "model.layers.1.self_attn.o_proj.weight"
-    assert sources["blk.0.attn_k.weight"].transform.group_rows == 64
-    assert sources["blk.0.attn_v.weight"].transform.group_rows == 1
+    assert part.inputs[0].stored.name == "model.layers.1.self_attn.o_proj.weight"
+    assert sources["blk.0.attn_k.weight"].parts[0].inputs[0].layout.shape == (2, 32, 2, 256)
+    assert sources["blk.0.attn_v.weight"].parts[0].inputs[0].layout.shape == (128, 256)
 
 
 def test_an_equal_tied_output_is_left_out(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_biases_are_mapped_and_leftovers_dropped(tmp_path: Path) -> None:
     prefix = "model.layers.0.self_attn"
     more = {f"{prefix}.q_proj.bias": vector(256), f"{prefix}.rotary_emb.inv_freq": vector(32)}
     sources = mapped(tmp_path, more)
-    assert sources["blk.0.attn_q.bias"].transform.group_rows == 64
+    assert sources["blk.0.attn_q.bias"].parts[0].inputs[0].layout.shape == (4, 32, 2)
     assert len(sources) == 22
 
 
