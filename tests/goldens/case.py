@@ -18,10 +18,11 @@ class Case:
 
     Tensor names and shapes are those that the HF class of transformers saves for this config: that of
     architectures[0], or hf_class. rename may change them to the form that repositories have; tensors states them
-    by hand where transformers has no such class. dtypes and values map regular expressions of whole names to a
-    dtype (else dtype) and to a kind of values (tests/support/golden_checkpoint.py); the first that matches wins.
-    pre: the tokenizer.ggml.pre that the reference writes; its own table of hashes does not know a tiny tokenizer.
-    files: more files, as text or JSON; they replace the tokenizer fixture's. folder: the checkpoint's name.
+    by hand where transformers has no such class; extra adds to any of these. dtypes and values map regular
+    expressions of whole names to a dtype (else dtype) and to a kind of values (tests/support/golden_checkpoint.py);
+    the first that matches wins. pre: the tokenizer.ggml.pre that the reference writes; its own table of hashes does
+    not know a tiny tokenizer. files: more files, as text or JSON; they replace the tokenizer fixture's. folder: the
+    checkpoint's name.
     """
 
     config: Mapping[str, Any]
@@ -33,6 +34,7 @@ class Case:
     values: Mapping[str, str] = field(default_factory=dict)
     tensors: Shapes | None = None
     rename: Callable[[Shapes], Shapes] | None = None
+    extra: Shapes = field(default_factory=dict)
     files: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
     shards: int = 1

@@ -20,13 +20,14 @@ from tests.goldens.case import Case
 from tests.goldens.result import result_of
 from tests.support.golden_checkpoint import build_checkpoint, copy_tokenizer
 
-os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", CUDA_VISIBLE_DEVICES="")
+os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", CUDA_VISIBLE_DEVICES="", TQDM_DISABLE="1")
 
 
 def make(name: str, case: Case, llama_cpp: Path, parent: Path) -> str:
     """Build one checkpoint, convert it, and give the golden's text."""
     shapes = case.tensors if case.tensors is not None else saved_shapes(case)
-    checkpoint = case.checkpoint(name, case.rename(shapes) if case.rename else shapes)
+    shapes = case.rename(shapes) if case.rename else shapes
+    checkpoint = case.checkpoint(name, {**shapes, **case.extra})
     folder = build_checkpoint(checkpoint, parent)
     path = parent / f"{name}.gguf"
     convert(folder, path, case.pre)
