@@ -39,8 +39,20 @@ def _load_base() -> ctypes.CDLL:
     raise EngineFailed(f"No ggml-base library in {folder}.", hint=_HINT)
 
 
+# the smallest magnitudes that round to infinity: half a step beyond the largest finite value
+_OVERFLOW = {GgmlType.F16: np.float32(65520.0), GgmlType.BF16: np.float32(3.3961775e38)}
+_SCRATCH_VALUES = 1 << 16  # values rounded at a time: the scratch stays in the processor's cache
+
+Buffer = bytes | bytearray | memoryview | npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Packed = npt.NDArray[np.uint8]
+
+
 class Kernels:
-    """ggml's conversions of rows. Each call releases the interpreter's lock, so threads run side by side."""
+    """ggml's conversions of rows. Each call releases the interpreter's lock, so threads run side by side.
+
+    Buffers that are given are filled and returned, so that nothing is copied twice; rows that are not contiguous are
+    copied first."""
 
     def __init__(self) -> None:
         base = _load_base()
@@ -61,26 +73,63 @@ class Kernels:
             function.restype = None
             function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
 
-    def widen(self, dtype: str, raw: bytearray, n_values: int) -> npt.NDArray[np.float32]:
-        """Turn stored little-endian values of dtype F32, F16 or BF16 into float32."""
+    def widen(self, dtype: str, raw: Buffer, out: Floats | int) -> Floats:
+        """Turn stored little-endian values of dtype F32, F16 or BF16 into float32.
+
+        out: where they go, or how many there are. F32 is not moved: the result is a view of raw."""
+        n_values = out if isinstance(out, int) else out.size
         if dtype == "F32":
-            return np.frombuffer(raw, dtype="<f4", count=n_values)
+            values = np.frombuffer(raw, dtype="<f4", count=n_values)
+            return values if isinstance(out, int) else values.reshape(out.shape)
         source = np.frombuffer(raw, dtype=np.uint16, count=n_values)
-        values = np.empty(n_values, dtype=np.float32)
+        values = np.empty(n_values, dtype=np.float32) if isinstance(out, int) else out
         self._widen[dtype](source.ctypes.data, values.ctypes.data, n_values)
         return values
 
-    def quantize(self, kind: GgmlType, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-        """Quantize (n_rows, n_columns) float32 rows; gives the bytes as they stand in a file.
+    def quantize(self, kind: GgmlType, rows: Floats, out: Packed | None = None) -> Packed:
+        """Quantize finite (n_rows, n_columns) rows; gives the bytes as they stand in a file, in out if it is given.
 
-        Raises BadCheckpoint when a value is too large for the type."""
+        F32 is not moved: the result is a view of rows. Raises BadCheckpoint when a value is too large for the type:
+        llama.cpp's converter would write infinity, and the model would answer nonsense."""
+        rows = np.ascontiguousarray(rows)
         if kind is GgmlType.F32:
             return rows.reshape(-1).view(np.uint8)
-        packed = np.empty(size_of(kind, rows.shape), dtype=np.uint8)
+        packed = np.empty(size_of(kind, rows.shape), dtype=np.uint8) if out is None else out
+        _check_range(kind, rows)
         written = self._quantize(kind, rows.ctypes.data, packed.ctypes.data, 0, rows.shape[0], rows.shape[1], None)
-        if written != packed.nbytes or not self._validate(kind, packed.ctypes.data, packed.nbytes):
-            raise BadCheckpoint(f"A weight is too large for {kind.name}.", hint="Choose BF16 or F32.")
+        if written != packed.nbytes or (
+            kind not in _OVERFLOW and not self._validate(kind, packed.ctypes.data, packed.nbytes)
+        ):
+            raise _too_large(kind, rows)
         return packed
+
+    def round_through(self, rows: Floats, wide: GgmlType) -> Floats:
+        """Round values, in place, to what a 16-bit type can hold, and give them; F32 leaves them alone.
+
+        The two steps of llama.cpp round a tensor to the type of the unquantized file before they quantize it.
+        Raises BadCheckpoint when a value is too large for the type."""
+        if wide is GgmlType.F32:
+            return rows
+        _check_range(wide, rows)
+        rows = np.ascontiguousarray(rows)
+        flat = rows.reshape(-1)
+        scratch = np.empty(min(flat.size, _SCRATCH_VALUES), dtype=np.uint16)
+        for start in range(0, flat.size, _SCRATCH_VALUES):
+            piece = flat[start : start + _SCRATCH_VALUES]
+            self._quantize(wide, piece.ctypes.data, scratch.ctypes.data, 0, 1, piece.size, None)
+            self._widen[wide.name](scratch.ctypes.data, piece.ctypes.data, piece.size)
+        return rows
+
+
+def _check_range(kind: GgmlType, rows: Floats) -> None:
+    limit = _OVERFLOW.get(kind)
+    if limit is not None and rows.size and max(rows.max(), -rows.min()) >= limit:
+        raise _too_large(kind, rows)
+
+
+def _too_large(kind: GgmlType, rows: Floats) -> BadCheckpoint:
+    hint = "Choose F32." if kind is GgmlType.BF16 else "Choose BF16 or F32."
+    return BadCheckpoint(f"A weight of {np.abs(rows).max():g} is too large for {kind.name}.", hint=hint)
 
 
 class Library:
