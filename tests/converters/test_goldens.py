@@ -33,6 +33,11 @@ WIDE = {0: "F32", 1: "F16", 32: "BF16"}
 # docs/converting.md gives at more length. An entry that nothing needs fails.
 DIFFERENCES: dict[tuple[str, str], str] = {
     (".*-tied-head", r"tensor output\.weight|general\.size_label"): "a head equal to the embedding is not kept twice",
+    (
+        "llama-code",
+        r"tokenizer\.ggml\.(prefix|suffix|middle)_token_id",
+    ): "the reference means to, and cannot, write them",
+    (".*", r"tokenizer\.ggml\.token_type"): "user-defined pieces of a SentencePiece model are said to be that",
     (".*", r"tokenizer\.chat_templates"): "sorted, where the reference's order is that of a set, by chance",
 }
 # What is still to be put right, in the same form; a line goes when its cause does.

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,11 @@ def _tensor(file: GgufFile, name: str) -> dict[str, Any]:
 
 
 def short(value: Any) -> Any:
-    """Give the value, or of a long list its length and the hash of its JSON."""
+    """Give the value, or of a long list its length and its runs [value, count], or else the hash of its JSON."""
     if not isinstance(value, list) or len(value) <= MAX_ITEMS:
         return value
+    runs = [[item, len(list(same))] for item, same in groupby(value)]
+    if len(runs) <= MAX_ITEMS:
+        return {"length": len(value), "runs": runs}
     encoded = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     return {"length": len(value), "sha256": hashlib.sha256(encoded).hexdigest()}
