@@ -66,3 +66,8 @@ def texts(strings: Sequence[str]) -> Value:
 def i32s(numbers: Sequence[int]) -> Value:
     """An array of signed 32-bit numbers."""
     return Value(ValueType.ARRAY, numbers, ValueType.INT32)
+
+
+def f32s(numbers: Sequence[float]) -> Value:
+    """An array of 32-bit floats."""
+    return Value(ValueType.ARRAY, numbers, ValueType.FLOAT32)

@@ -139,12 +139,13 @@ def _entry(number: int, token: str | None, added: JsonObject | None, codec: Code
         return token, TokenType.NORMAL
     if not added.get("normalized", True):
         token = codec.round_trip(token)
-    if added.get("special") or _looks_special(token):
+    if added.get("special") or looks_special(token):
         return token, TokenType.CONTROL
     return token.replace("\u2581", " "), TokenType.USER_DEFINED
 
 
-def _looks_special(token: str) -> bool:
+def looks_special(token: str) -> bool:
+    """Tell whether a text is a control token's, whatever its flags say. Source: does_token_look_special, ibid."""
     if token in ("<pad>", "<mask>", "<2mass>", "[@BOS@]"):
         return True
     framed = (("<|", "|>"), ("<\uff5c", "\uff5c>"), ("<unused", ">"))

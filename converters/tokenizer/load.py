@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from converters.errors import BadCheckpoint, NotYet
+from converters.errors import BadCheckpoint
 from converters.jsonfile import JsonObject
-from converters.tokenizer import bpe
+from converters.tokenizer import bpe, sentencepiece
 from converters.tokenizer.loaded import LoadedTokenizer
 
 __all__ = ["DEFAULT_KINDS", "LoadedTokenizer", "load_tokenizer"]
@@ -14,6 +14,7 @@ Loader = Callable[[Path, JsonObject, int, Sequence[str]], LoadedTokenizer | None
 
 # kind -> load(folder, config, n_vocab, preferred); None: the folder does not hold this kind
 _LOADERS: Mapping[str, Loader] = {
+    "sentencepiece": sentencepiece.load,
     "bpe": bpe.load,
 }
 DEFAULT_KINDS = ("tekken", "sentencepiece", "spm_bpe", "bpe")
@@ -34,8 +35,7 @@ def load_tokenizer(
         loaded = loader(folder, config, n_vocab, preferred) if loader else None
         if loaded is not None:
             return loaded
-    if (folder / "tokenizer.model").is_file():
-        raise NotYet(f"{folder} has only a SentencePiece tokenizer (tokenizer.model), which is not converted yet.")
     raise BadCheckpoint(
-        f"{folder} has no tokenizer.json.", hint="Download the tokenizer's files of the model, or of its base model."
+        f"{folder} has neither tokenizer.json nor tokenizer.model.",
+        hint="Download the tokenizer's files of the model, or of its base model.",
     )

@@ -1,8 +1,9 @@
 """What every kind of tokenizer gives: its GGUF values, and a reference that the ids are compared with."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -11,6 +12,8 @@ from converters.errors import BadCheckpoint
 from converters.jsonfile import JsonObject
 from converters.tokenizer.detect import Encoder
 from converters.values import Value, text
+
+MAX_TOKENS = 4_000_000
 
 
 class TokenType(IntEnum):
@@ -25,23 +28,29 @@ class TokenType(IntEnum):
 
 
 class HfTokenizer:
-    """The reference tokenizer, of the `tokenizers` library."""
+    """The reference tokenizer, of the `tokenizers` library; made when it is first asked."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+    def __init__(self, make: Callable[[], Tokenizer], label: str) -> None:
+        self._make = make
+        self._label = label
 
     @classmethod
     def from_file(cls, path: Path) -> "HfTokenizer":
-        """Read a tokenizer.json; raises BadCheckpoint when the library refuses it."""
+        """Stand for the tokenizer of a tokenizer.json."""
+        return cls(lambda: Tokenizer.from_file(str(path)), path.name)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
         try:
-            return cls(Tokenizer.from_file(str(path)))
+            tokenizer = self._make()
         except Exception as error:  # the library raises no narrower type
-            raise BadCheckpoint(f"{path.name} cannot be used: {error}.", hint="Download the file again.") from error
+            raise BadCheckpoint(f"{self._label} cannot be used: {error}.", hint="Download the file again.") from error
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
 
     def encode(self, lines: Sequence[str]) -> list[list[int]]:
-        """Give the ids of each text, nothing added."""
+        """Give the ids of each text, nothing added; raises BadCheckpoint when the library refuses the tokenizer."""
         return [encoding.ids for encoding in self._tokenizer.encode_batch(list(lines), add_special_tokens=False)]
 
     def round_trip(self, line: str) -> str:
@@ -60,7 +69,8 @@ class LoadedTokenizer:
     candidates: tuple[str, ...]
     special_tokens: tuple[str, ...]
     reference: Encoder
+    names_pre: bool = True  # llama.cpp ignores the name for tokenizers that only have one
 
     def metadata(self, pre: str | None) -> dict[str, Value]:
         """Give all tokenizer.* values; without pre the file needs an override when it is loaded."""
-        return self.values if pre is None else {**self.values, "tokenizer.ggml.pre": text(pre)}
+        return {**self.values, "tokenizer.ggml.pre": text(pre)} if pre is not None and self.names_pre else self.values

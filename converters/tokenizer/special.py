@@ -11,6 +11,7 @@ from typing import Any
 
 from converters.errors import BadCheckpoint
 from converters.jsonfile import JsonObject, read_optional
+from converters.tokenizer.loaded import MAX_TOKENS
 from converters.values import Value, flag, text, texts, u32
 
 _ID_KEYS = {
@@ -30,9 +31,13 @@ class _Found:
 
 
 def special_metadata(
-    tokenizer: JsonObject, tokenizer_config: JsonObject, config: JsonObject, added: Sequence[JsonObject]
+    tokenizer: JsonObject,
+    tokenizer_config: JsonObject,
+    config: JsonObject,
+    added: Sequence[JsonObject],
+    n_vocab: int = MAX_TOKENS,
 ) -> dict[str, Value]:
-    """Give tokenizer.ggml.*_token_id and add_*_token."""
+    """Give tokenizer.ggml.*_token_id and add_*_token; ids from n_vocab on are passed over."""
     found = _Found(content=_contents(tokenizer_config))
     _fill_in_bert_names(found.content)
     for processor in _processors(tokenizer):
@@ -41,7 +46,7 @@ def special_metadata(
         stated = tokenizer_config.get(f"add_{kind}_token")
         if isinstance(stated, bool):
             found.adds.setdefault(kind, stated)
-    ids = _ids(found.content, config, added)
+    ids = _ids(found.content, config, added, n_vocab)
     values = {f"tokenizer.ggml.{_ID_KEYS[kind]}": u32(number) for kind, number in ids.items()}
     return values | {f"tokenizer.ggml.add_{kind}_token": flag(on) for kind, on in found.adds.items()}
 
@@ -119,14 +124,15 @@ def _read_pair(pair: list[str | None], single: list[str | None], found: _Found) 
         found.adds["sep"] = (between[0] in separators and not last) or (len(between) == 2 and between[1] in separators)
 
 
-def _ids(content: dict[str, str], config: JsonObject, added: Sequence[JsonObject]) -> dict[str, int]:
+def _ids(content: dict[str, str], config: JsonObject, added: Sequence[JsonObject], n_vocab: int) -> dict[str, int]:
     by_text: dict[str, int] = {}
     for entry in added:
         by_text.setdefault(entry["content"], entry["id"])
     ids = {}
     for kind in _ID_KEYS:
-        number = by_text.get(content.get(kind, ""), config.get(f"{kind}_token_id"))
-        if type(number) is int and number >= 0:
+        numbers = (by_text.get(content.get(kind, "")), config.get(f"{kind}_token_id"))
+        number = next((number for number in numbers if type(number) is int and 0 <= number < n_vocab), None)
+        if number is not None:
             ids[kind] = number
     return ids
 

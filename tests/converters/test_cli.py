@@ -211,7 +211,7 @@ BAD = [
     (not_json, "bad_file", "config.json"),
     (nested_json, "bad_file", "tokenizer.json"),
     (huge_header, "bad_file", "model.safetensors"),
-    (sentencepiece, "not_yet", "SentencePiece"),
+    (sentencepiece, "bad_file", "tokenizer.model"),
     (unigram, "not_yet", "Unigram"),
     (rewritten(with_nan), "bad_file", "model.layers.1.mlp.up_proj.weight"),
     (rewritten(with_infinity), "bad_file", "model.norm.weight"),

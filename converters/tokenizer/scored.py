@@ -1,0 +1,57 @@
+"""Vocabularies that llama.cpp merges by scores, or shares their token types: SentencePiece's, in all its forms."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import chain, zip_longest
+from typing import NamedTuple
+
+from converters.errors import BadCheckpoint
+from converters.tokenizer.loaded import MAX_TOKENS, TokenType
+from converters.values import Value, f32s, i32s, text, texts
+
+SPACE = "\u2581"  # how SentencePiece writes a space
+ADDED_SCORE, PADDING_SCORE = -1000.0, -10000.0  # as llama.cpp's converter gives them
+_N_PROBED = 24
+
+
+class Token(NamedTuple):
+    """One token: of two neighbours the pair whose joined text has the higher score is merged first."""
+
+    text: str
+    score: float
+    type: TokenType
+
+
+def padded(tokens: Mapping[int, Token], n_vocab: int) -> list[Token]:
+    """Give the tokens by id, gaps filled with unused ones; raises BadCheckpoint on what llama.cpp aborts on."""
+    if not 0 < n_vocab <= MAX_TOKENS:
+        raise BadCheckpoint(f"config.json's vocab_size is {n_vocab}, which makes no sense.")
+    filled = [tokens.get(i) or Token(f"[PAD{i}]", PADDING_SCORE, TokenType.UNUSED) for i in range(n_vocab)]
+    ids = {token.text: i for i, token in enumerate(filled)}
+    if len(ids) < n_vocab:
+        second, token = next((i, token) for i, token in reversed(list(enumerate(filled))) if ids[token.text] != i)
+        raise BadCheckpoint(
+            f"The tokenizer gives {token.text!r} two ids, {second} and {ids[token.text]}.",
+            hint="Tokenizer files of different models are mixed: download them again.",
+        )
+    unusable = next((token for token in filled if not math.isfinite(token.score)), None)
+    if unusable is not None:
+        raise BadCheckpoint(f"The tokenizer gives {unusable.text!r} the score {unusable.score}.")
+    return filled
+
+
+def scored_values(model: str, tokens: Sequence[Token]) -> dict[str, Value]:
+    """Give tokenizer.ggml.model with the tokens, their scores and types."""
+    return {
+        "tokenizer.ggml.model": text(model),
+        "tokenizer.ggml.tokens": texts([token.text for token in tokens]),
+        "tokenizer.ggml.scores": f32s([token.score for token in tokens]),
+        "tokenizer.ggml.token_type": i32s([token.type for token in tokens]),
+    }
+
+
+def probed_tokens(tokens: Sequence[Token]) -> tuple[str, ...]:
+    """Choose special tokens for the probe texts: control and user-defined ones in turn."""
+    kinds = (TokenType.CONTROL, TokenType.USER_DEFINED)
+    named = [[token.text for token in tokens if token.type is kind][: _N_PROBED // 2] for kind in kinds]
+    return tuple(name for name in chain.from_iterable(zip_longest(*named)) if name)
