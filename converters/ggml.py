@@ -89,7 +89,7 @@ class Kernels:
     def quantize(self, kind: GgmlType, rows: Floats, out: Packed | None = None) -> Packed:
         """Quantize finite (n_rows, n_columns) rows; gives the bytes as they stand in a file, in out if it is given.
 
-        F32 is not moved: the result is a view of rows. Raises BadCheckpoint when a value is too large for the type:
+        F32 is not moved: the result is a view of rows. Raises BadCheckpoint when a value is beyond the type's range:
         llama.cpp's converter would write infinity, and the model would answer nonsense."""
         rows = np.ascontiguousarray(rows)
         if kind is GgmlType.F32:
@@ -100,14 +100,14 @@ class Kernels:
         if written != packed.nbytes or (
             kind not in _OVERFLOW and not self._validate(kind, packed.ctypes.data, packed.nbytes)
         ):
-            raise _too_large(kind, rows)
+            raise _misfit(kind, rows)
         return packed
 
     def round_through(self, rows: Floats, wide: GgmlType) -> Floats:
         """Round values, in place, to what a 16-bit type can hold, and give them; F32 leaves them alone.
 
         The two steps of llama.cpp round a tensor to the type of the unquantized file before they quantize it.
-        Raises BadCheckpoint when a value is too large for the type."""
+        Raises BadCheckpoint when a value is beyond the type's range."""
         if wide is GgmlType.F32:
             return rows
         _check_range(wide, rows)
@@ -123,13 +123,13 @@ class Kernels:
 
 def _check_range(kind: GgmlType, rows: Floats) -> None:
     limit = _OVERFLOW.get(kind)
-    if limit is not None and rows.size and max(rows.max(), -rows.min()) >= limit:
-        raise _too_large(kind, rows)
+    if limit is not None and rows.size and not max(rows.max(), -rows.min()) < limit:
+        raise _misfit(kind, rows)
 
 
-def _too_large(kind: GgmlType, rows: Floats) -> BadCheckpoint:
+def _misfit(kind: GgmlType, rows: Floats) -> BadCheckpoint:
     hint = "Choose F32." if kind is GgmlType.BF16 else "Choose BF16 or F32."
-    return BadCheckpoint(f"A weight of {np.abs(rows).max():g} is too large for {kind.name}.", hint=hint)
+    return BadCheckpoint(f"A weight of {np.abs(rows).max():g} does not fit {kind.name}.", hint=hint)
 
 
 class Library:

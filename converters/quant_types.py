@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from converters.safetensors_header import StoredTensor
 from converters.values import Metadata
 
 Shape = tuple[int, ...]
@@ -134,15 +135,15 @@ def file_order(name: str) -> tuple[int, str]:
     return (int(match[1]) if match else -1, name)
 
 
-def wide_type(stored: Iterable[tuple[str, Shape]]) -> GgmlType:
+def wide_type(stored: Iterable[StoredTensor]) -> GgmlType:
     """Give the type that "auto" means for a checkpoint: that of its first 16-bit matrix, else F16.
 
-    stored: dtype and shape of each tensor, file by file in the order of their names, within a file as its header
-    lists them. An F32 matrix decides nothing; a checkpoint with no other matrix passes through F16 on its way to a
-    quantized type. Source: conversion/base.py, ModelBase.__init__."""
-    for dtype, shape in stored:
-        if len(shape) > 1 and dtype in ("BF16", "F16"):
-            return GgmlType[dtype]
+    First: file by file, within a file by name. An F32 matrix decides nothing: a checkpoint with no other passes
+    through F16 on its way to a quantized type. Source: conversion/base.py, ModelBase.__init__; gguf-py,
+    SafetensorsLocal."""
+    for tensor in sorted(stored, key=lambda tensor: (tensor.path.name, tensor.name)):
+        if len(tensor.shape) > 1 and tensor.dtype in ("BF16", "F16"):
+            return GgmlType[tensor.dtype]
     return T.F16
 
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ from converters.quant_types import (
     sizes_from_metadata,
     wide_type,
 )
+from converters.safetensors_header import StoredTensor
 from converters.values import i32s, text, u32
 from tests.support.counts import counted
 from tests.support.header_models import all_models, real_models
@@ -140,10 +142,15 @@ def test_small_and_odd_tensors(name: str, shape: tuple[int, ...], unquantized: G
     assert choose(FILE_TYPES["Q4_K_S"], model, shapes, T.BF16)[name] is quantized
 
 
-def test_the_wide_type_is_the_first_16_bit_matrix() -> None:
-    assert wide_type([("BF16", (8,)), ("F32", (8, 8)), ("F16", (8, 8)), ("BF16", (8, 8))]) is T.F16
-    assert wide_type([("F16", (8,)), ("BF16", (2, 8, 8))]) is T.BF16
-    assert wide_type([("F32", (8, 8))]) is T.F16
+def stored(name: str, dtype: str, *shape: int, file: str = "model.safetensors") -> StoredTensor:
+    return StoredTensor(name, dtype, shape, Path(file), 0, 0)
+
+
+def test_the_wide_type_is_the_first_16_bit_matrix_by_file_and_name() -> None:
+    vector, single = stored("a", "BF16", 8), stored("b", "F32", 8, 8)
+    assert wide_type([vector, single, stored("d", "BF16", 8, 8), stored("c", "F16", 8, 8)]) is T.F16
+    assert wide_type([stored("a", "F16", 8, 8, file="2"), stored("b", "BF16", 8, 8, file="1")]) is T.BF16
+    assert wide_type([vector, single]) is T.F16
 
 
 def test_an_unquantized_file_with_mxfp4_experts_says_so() -> None:
