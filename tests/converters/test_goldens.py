@@ -39,6 +39,10 @@ DIFFERENCES: dict[tuple[str, str], str] = {
         r"tokenizer\.ggml\.(prefix|suffix|middle)_token_id",
     ): "the reference means to write them, but fails",
     (r".* spm", r"tokenizer\.ggml\.token_type"): "user-defined pieces of a SentencePiece model are said to be that",
+    (
+        r".* spm_bpe",
+        r"tokenizer\.ggml\.(scores|token_type)",
+    ): "from merges and added tokens; all alike in the reference",
     (r"llama-templates .*", r"tokenizer\.chat_templates"): "sorted; the reference's order is that of a set, by chance",
 }
 # What is still to be put right, in the same form; a line goes when its cause does.
