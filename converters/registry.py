@@ -6,6 +6,9 @@ from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.families.base import Family
 from converters.families.llama import Llama
 from converters.families.mixtral import Mixtral
+from converters.families.olmo2 import Olmo2
+from converters.families.olmo3 import Olmo3
+from converters.families.olmoe import Olmoe
 from converters.jsonfile import JsonObject
 
 FAMILIES: Mapping[str, type[Family]] = {
@@ -13,6 +16,9 @@ FAMILIES: Mapping[str, type[Family]] = {
     "LLaMAForCausalLM": Llama,
     "MistralForCausalLM": Llama,
     "MixtralForCausalLM": Mixtral,
+    "Olmo2ForCausalLM": Olmo2,
+    "Olmo3ForCausalLM": Olmo3,
+    "OlmoeForCausalLM": Olmoe,
 }
 
 

@@ -53,6 +53,11 @@ def flag(on: bool) -> Value:
     return Value(ValueType.BOOL, on)
 
 
+def flags(ons: Sequence[bool]) -> Value:
+    """An array of booleans."""
+    return Value(ValueType.ARRAY, ons, ValueType.BOOL)
+
+
 def text(string: str) -> Value:
     """A UTF-8 string."""
     return Value(ValueType.STRING, string)

@@ -32,6 +32,10 @@ NORMS = block_names({"input_layernorm": "attn_norm", "post_attention_layernorm":
 NAMES: dict[str, str] = {**EMBEDDINGS, **NORMS, **ATTENTION, **FEED_FORWARD}
 ATTENTION_BIASES = block_names(_ATTENTION, "bias")
 BIASES = ATTENTION_BIASES | block_names(_FEED_FORWARD, "bias")
+EXPERTS = block_names(
+    {"mlp.gate": "ffn_gate_inp"}
+    | {f"mlp.experts.{{e}}.{part}_proj": f"ffn_{part}_exps" for part in ("gate", "up", "down")}
+)
 
 
 @dataclass(frozen=True)
