@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.families.base import Family
+from converters.families.gemma import Gemma
+from converters.families.gemma2 import Gemma2
 from converters.families.llama import Llama
 from converters.families.mixtral import Mixtral
 from converters.families.olmo2 import Olmo2
@@ -12,6 +14,8 @@ from converters.families.olmoe import Olmoe
 from converters.jsonfile import JsonObject
 
 FAMILIES: Mapping[str, type[Family]] = {
+    "Gemma2ForCausalLM": Gemma2,
+    "GemmaForCausalLM": Gemma,
     "LlamaForCausalLM": Llama,
     "LLaMAForCausalLM": Llama,
     "MistralForCausalLM": Llama,
