@@ -7,9 +7,12 @@ weights; they are rebuilt from their names (tests/support/golden_checkpoint.py).
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +22,17 @@ from converters.convert import Request, convert
 from converters.errors import NotYet
 from converters.events import Cancel, Silent
 from converters.helper import Helper
+from converters.quant_types import FILE_TYPES
 from tests.goldens.case import all_cases
 from tests.goldens.result import result_of
-from tests.support.convert_child import run
+from tests.support.convert_child import ROOT, run
 from tests.support.golden_checkpoint import build_checkpoint
 
 pytestmark = pytest.mark.native
 
 FOLDER = Path(__file__).parents[1] / "goldens"
 GOLDENS = sorted(path.stem for path in FOLDER.glob("*.json"))
+QUANTIZED = ("Q8_0", "Q4_K_M", "Q2_K")
 WIDE = {0: "F32", 1: "F16", 32: "BF16"}
 
 # Where the converter differs on purpose -> the reason, which docs/converting.md gives at more length. Two regular
@@ -155,6 +160,22 @@ def test_every_case_has_its_golden() -> None:
         checkpoint = read_golden(name)["checkpoint"]
         shapes = {name: tuple(spec[1]) for name, spec in checkpoint["tensors"].items()}
         assert json.loads(json.dumps(case.checkpoint(name, shapes))) == checkpoint, f"{name}: make its golden again"
+
+
+@pytest.mark.parametrize("name", ["llama-f32", "llama-mixed", "mixtral-8"])
+def test_quantized_from_any_dtype_as_by_two_steps(name: str, tmp_path: Path) -> None:
+    """F32 goes through 16 bits when the reference's own file would, so that the quantizer sees the same values."""
+    golden = read_golden(name)
+    folder, types = build_checkpoint(golden["checkpoint"], tmp_path), (wide_type(golden), *QUANTIZED)
+    done = run(
+        "convert", folder, *(word for kind in types for word in ("--type", kind)), "--output", tmp_path, "--json"
+    )
+    wide, *ours = [Path(file["path"]) for file in json.loads(done.stdout)["files"]]
+    theirs = {tmp_path / f"{kind}.gguf": str(FILE_TYPES[kind].number) for kind in QUANTIZED}
+    command = [sys.executable, "-m", "tests.support.native", "quantize", wide, *chain(*theirs.items())]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    for one, other in zip(ours, theirs, strict=True):
+        assert result_of(one)["tensors"] == result_of(other)["tensors"]
 
 
 def test_the_command_line_gives_the_same_file(tmp_path: Path, converted: Converted) -> None:

@@ -29,6 +29,7 @@ SPM = CONFIG | {"bos_token_id": 1, "eos_token_id": 2, "rope_theta": 10000.0, "vo
 TIED = CONFIG | {"tie_word_embeddings": True}
 BARE = {key: CONFIG[key] for key in ("architectures", "hidden_size", "intermediate_size", "model_type",
         "num_attention_heads", "num_hidden_layers", "vocab_size")}  # fmt: skip
+WIDE = {"hidden_size": 256, "intermediate_size": 256}
 LLAMA3 = {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 512}
 YARN = {
     "factor": 4.0,
@@ -55,6 +56,22 @@ model_name: Tiny Chat
 model_creator: Example Organization
 ---
 # Tiny
+"""
+OTHER_CARD = """---
+license: other
+license_name: tiny-research
+license_link: https://example.org/tiny/LICENSE
+language:
+- en
+base_model: example/Big-Llama-7B
+datasets: example/some-texts
+tags: tiny
+author: Example Author
+version: v2
+description: "A model: with a colon"
+quantized_by: somebody
+---
+Text.
 """
 SAMPLING = {"temperature": 0.6, "top_p": 0.9, "top_k": 40, "min_p": 0.05, "repetition_penalty": 1.1, "do_sample": True}
 TEMPLATES = [
@@ -93,14 +110,21 @@ CASES = {
         | {"head_dim": 64, "rope_parameters": {"rope_type": "llama3", "rope_theta": 500000.0, **LLAMA3, "factor": 32.0}}
     ),
     "llama-f16": Case(CONFIG | {"torch_dtype": "float16"}, dtype="F16", shards=3),
-    "llama-f32": Case(CONFIG | {"torch_dtype": "float32"}, dtype="F32"),
-    "llama-mixed": Case(CONFIG, dtypes={r".*norm\.weight|lm_head\.weight|.*embed.*": "F32", r".*\.k_proj.*": "F16"}),
+    "llama-f32": Case(CONFIG | WIDE | {"torch_dtype": "float32"}, dtype="F32"),
+    "llama-mixed": Case(
+        CONFIG | WIDE, dtypes={r".*norm\.weight|lm_head\.weight|.*embed.*": "F32", r".*\.k_proj.*": "F16"}
+    ),
     "llama-spm": Case(SPM, tokenizer="spm"),
     "llama-spm-bpe": Case(SPM | {"vocab_size": 480}, tokenizer="spm_bpe"),
     "llama-code": Case(SPM | {"hidden_size": 64, "vocab_size": 32016}, tokenizer="spm"),
     "llama-49152": Case(TIED | {"hidden_size": 64, "vocab_size": 49152}),
     "llama-card": Case(
         CONFIG, files={"README.md": CARD, "generation_config.json": SAMPLING}, folder="Tiny-Llama-1.1B-Chat-v0.3"
+    ),
+    "llama-card-other": Case(
+        CONFIG | {"_name_or_path": "example/Tiny-Llama-8B-Preview"},
+        files={"README.md": OTHER_CARD, "generation_config.json": {"top_k": 50, "penalty_repeat": 1.5}},
+        folder="llama_tiny",
     ),
     "llama-folder": Case(CONFIG, folder="Example-2-Tiny-8B-Instruct-2507"),
     "llama-jinja": Case(
