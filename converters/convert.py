@@ -15,17 +15,19 @@ from converters.checkpoint import Checkpoint, open_checkpoint
 from converters.errors import BadCheckpoint, BadRequest
 from converters.events import Cancel, Listener
 from converters.families.base import Family
+from converters.flusher import flushed_in_the_background
 from converters.general import file_metadata, general_metadata
+from converters.ggml import Kernels
 from converters.gguf_header import encode_header
 from converters.helper import Helper
 from converters.jsonfile import JsonObject
 from converters.mapping import SourceTensor, map_tensors
 from converters.native_check import Types, choose_types
-from converters.output import PartFile, check_disk, part_files
+from converters.output import PartFile, Parts, check_disk, fingerprint_of, part_files
 from converters.plan import OutputFile, peak_memory_bytes, plan_file
 from converters.quant_rules import choose
 from converters.quant_types import FILE_TYPES, UNQUANTIZED, FileType, GgmlType
-from converters.quantize import convert_blocks, targets_of
+from converters.quantize import Workshop, convert_blocks, targets_of
 from converters.registry import find_family
 from converters.tokenizer.detect import Parity, detect
 from converters.tokenizer.load import LoadedTokenizer, load_tokenizer
@@ -161,7 +163,7 @@ def convert(request: Request, cancel: Cancel, listener: Listener) -> JsonObject:
         listener.progress("read", 0, prepared.checkpoint.size_bytes, "tokenizer")
         parity = find_parity(prepared, helper, cancel)
         files = prepared.files(parity.pre)
-        digests = _write(prepared, files, request.threads, helper, cancel, listener)
+        digests, resumed_bytes = _write(prepared, files, request.threads, helper, cancel, listener)
     return {
         "files": [
             {"path": str(file.path), "type": file.file_type.name, "size_bytes": file.size_bytes, "sha256": digest}
@@ -171,6 +173,8 @@ def convert(request: Request, cancel: Cancel, listener: Listener) -> JsonObject:
         "hf_class": prepared.class_name,
         "elapsed_s": round(time.monotonic() - start, 3),
         "tokenizer_parity": {"checked": parity.checked, "equal": parity.equal, "pre": parity.pre},
+        "resumed_bytes": resumed_bytes,
+        "dropped": prepared.dropped,
         "warnings": prepared.warnings + _parity_warnings(parity),
     }
 
@@ -193,35 +197,55 @@ def _write(
     helper: Helper,
     cancel: Cancel,
     listener: Listener,
-) -> list[str]:
-    with part_files(files) as parts:
-        _quantize(prepared, parts, n_threads, cancel, listener)
-        digests = _digests(parts, cancel, listener)
-        for part in parts:  # llama.cpp reads the header and the vocabulary of what was written
+) -> tuple[list[str], int]:
+    """Write the files; gives their digests, and the bytes of the checkpoint that an earlier run had done."""
+    inputs = [tensor.path for tensor in prepared.checkpoint.tensors.values()]
+    with part_files(files, fingerprint_of(files, inputs)) as parts:
+        with flushed_in_the_background(parts):
+            resumed_bytes = _quantize(prepared, parts, n_threads, cancel, listener)
+            digests = _digests(parts.files, cancel, listener)
+        for part in parts.files:  # llama.cpp reads the header and the vocabulary of what was written
             helper.ask(do="tokenize", model=str(part.path), pre=None, texts=[])
-        total = sum(file.size_bytes for file in files)
-        done = 0
-        for part in parts:
-            listener.progress("write", done, total, part.plan.path.name)
-            cancel.check()
-            part.finish()
-            done += part.plan.size_bytes
-        listener.progress("write", done, total, "")
-    return digests
+        _finish(parts, cancel, listener)
+    return digests, resumed_bytes
 
 
-def _quantize(
-    prepared: Prepared, parts: Sequence[PartFile], n_threads: int, cancel: Cancel, listener: Listener
-) -> None:
-    total = sum(source.stored_bytes for source in prepared.sources)
+def _finish(parts: Parts, cancel: Cancel, listener: Listener) -> None:
+    """Flush every file, then rename them all: from then on they are in view."""
+    total = sum(part.plan.size_bytes for part in parts.files)
     done = 0
+    for part in parts.files:
+        listener.progress("write", done, total, part.plan.path.name)
+        cancel.check()
+        part.flush()
+        done += part.plan.size_bytes
+    parts.journal.mark_complete()
+    for part in parts.files:
+        part.finish()
+    listener.progress("write", total, total, "")
 
-    def on_block(block: Block) -> None:
+
+def _quantize(prepared: Prepared, parts: Parts, n_threads: int, cancel: Cancel, listener: Listener) -> int:
+    """Convert what is not done yet; gives the bytes that were."""
+    total = sum(source.stored_bytes for source in prepared.sources)
+    before = set(parts.journal.done)
+    todo, done = [], 0
+    for number, block in enumerate(blocks_of(prepared.sources)):
+        if number in before:
+            done += block.size_bytes
+        else:
+            todo.append((number, block))
+    resumed_bytes = done
+    listener.progress("quantize", min(done, total), total, "")
+
+    def on_block(number: int, block: Block) -> None:
         nonlocal done
+        parts.journal.add(number)
         done += block.size_bytes
         listener.progress("quantize", min(done, total), total, block.pieces[0].source.name)
 
-    convert_blocks(blocks_of(prepared.sources), targets_of(parts), n_threads, cancel, on_block)
+    convert_blocks(todo, Workshop(targets_of(parts.files), Kernels(), cancel), n_threads, on_block)
+    return resumed_bytes
 
 
 def _digests(parts: Sequence[PartFile], cancel: Cancel, listener: Listener) -> list[str]:

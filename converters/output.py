@@ -1,19 +1,23 @@
 """Writes output files safely: a preallocated .part beside the target, renamed only when whole and flushed."""
 
 import errno
+import hashlib
 import os
 import shutil
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from converters.errors import BadRequest, Busy, ConvertError, NotEnoughDisk
+from converters.errors import BadRequest, Busy, Cancelled, ConvertError, NotEnoughDisk
+from converters.journal import Journal
 from converters.plan import OutputFile
 
 _CHUNK_BYTES = 4 << 20
+_JOURNAL_VERSION = 1  # to be raised when blocks are cut or counted otherwise
 
 
 class PartFile:
@@ -21,9 +25,20 @@ class PartFile:
 
     def __init__(self, plan: OutputFile) -> None:
         self.plan = plan
-        self.path = plan.path.with_name(plan.path.name + ".part")
+        self.path = part_path(plan.path)
+        self.renamed = False
         self._lock = threading.Lock()
         self._file = _open_locked(self.path)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the file has its full size and the header of this plan: it was begun by the same conversion."""
+        return _begins_with(self.path, self.plan)
+
+    def adopt(self) -> None:
+        """Take the target as what this is about: a run that was killed while it renamed had finished it."""
+        self.discard()
+        self.path, self.renamed = self.plan.path, True
 
     def allocate(self) -> None:
         """Reserve the whole size on disk, so that a lack of room shows now; then write the header."""
@@ -40,14 +55,27 @@ class PartFile:
     def write(self, start: int, data: bytes | memoryview) -> None:
         """Write data at an offset of the file."""
         rest = memoryview(data)
+        while rest:  # a write may take less than all, for one at the disk's last bytes
+            count = self._write_some(start, rest)
+            start, rest = start + count, rest[count:]
+
+    def _write_some(self, start: int, data: memoryview) -> int:
+        if hasattr(os, "pwrite"):
+            return os.pwrite(self._file.fileno(), data, start)
         with self._lock:
             self._file.seek(start)
-            while rest:  # an unbuffered write may take less than all, for one at the disk's last bytes
-                rest = rest[self._file.write(rest) :]
+            return self._file.write(data) or 0
+
+    def flush(self) -> None:
+        """Wait until what was written so far has reached the disk."""
+        if self.renamed:
+            return
+        getattr(os, "fdatasync", os.fsync)(self._file.fileno())
 
     def finish(self) -> None:
-        """Flush to disk, rename into place and flush the folder."""
-        os.fsync(self._file.fileno())
+        """Rename into place and flush the folder; what was written must have been flushed."""
+        if self.renamed:
+            return
         if sys.platform == "win32":  # an open file cannot be renamed there
             self._file.close()
         self.path.replace(self.plan.path)
@@ -60,6 +88,11 @@ class PartFile:
             while chunk := file.read(_CHUNK_BYTES):
                 yield chunk
 
+    def keep(self) -> None:
+        """Close the file, for a later run to go on with."""
+        with suppress(OSError):
+            self._file.close()
+
     def discard(self) -> None:
         """Close and remove what is there; nothing to do after finish."""
         if not self._file.closed:
@@ -70,20 +103,90 @@ class PartFile:
                 self._file.close()
 
 
+@dataclass
+class Parts:
+    """The files that are being written, and the journal of what is in them."""
+
+    files: list[PartFile]
+    journal: Journal
+
+    def settle(self, *, keep: bool) -> None:
+        """Leave what a later run can go on with, or nothing."""
+        if keep and self.journal.done:
+            self.journal.close()
+            for part in self.files:
+                part.keep()
+        else:
+            self.journal.remove()
+            for part in self.files:
+                part.discard()
+
+
 @contextmanager
-def part_files(plans: Sequence[OutputFile]) -> Iterator[list[PartFile]]:
-    """Open and allocate a .part for each plan; whatever ends the block early removes them all."""
+def part_files(plans: Sequence[OutputFile], fingerprint: str) -> Iterator[Parts]:
+    """Open a .part for each plan, go on with what a killed or stopped run of the same conversion left, or begin anew.
+
+    Whatever ends the block early leaves either nothing, or parts that can be resumed: after a cancel, and when the disk
+    became full."""
     parts: list[PartFile] = []
-    try:
-        with disk_errors(plans):
+    with disk_errors(plans):
+        opened: Parts | None = None
+        keep = False
+        try:
             for plan in plans:
                 parts.append(PartFile(plan))
+            opened = _begin(plans, parts, fingerprint)
+            yield opened
+        except (Cancelled, OSError):
+            keep = True
+            raise
+        finally:
+            if opened is not None:
+                opened.settle(keep=keep)
+            else:
+                for part in parts:
+                    part.discard()
+
+
+def _begin(plans: Sequence[OutputFile], parts: list[PartFile], fingerprint: str) -> Parts:
+    journal = Journal(journal_path(plans[0].path), fingerprint)
+    for part in parts:
+        if journal.complete and not part.whole and _begins_with(part.plan.path, part.plan):
+            part.adopt()
+    if not all(part.renamed or part.whole for part in parts):
+        journal.remove()
+        journal = Journal(journal.path, fingerprint)
+    opened = Parts(parts, journal)
+    if not journal.done:
+        try:
             for part in parts:
                 part.allocate()
-            yield parts
-    finally:
-        for part in parts:
-            part.discard()
+        except OSError:
+            opened.settle(keep=False)
+            raise
+    return opened
+
+
+def part_path(target: Path) -> Path:
+    """Give the name under which a target is written."""
+    return target.with_name(target.name + ".part")
+
+
+def journal_path(first_target: Path) -> Path:
+    """Give the name of the journal of a conversion, by its first target."""
+    return first_target.with_name(first_target.name + ".journal")
+
+
+def fingerprint_of(plans: Sequence[OutputFile], inputs: Sequence[Path]) -> str:
+    """Tell this conversion from any other: what is written, and the files that it is made of as they are now."""
+    digest = hashlib.sha256(str(_JOURNAL_VERSION).encode())
+    for plan in plans:
+        digest.update(plan.header + str(plan.path).encode())
+        digest.update("".join(f"{t.source.name} {t.type} {t.via};" for t in plan.tensors).encode())
+    for path in sorted(set(inputs)):
+        about = path.stat()
+        digest.update(f"{path.resolve()} {about.st_size} {about.st_mtime_ns}".encode())
+    return digest.hexdigest()
 
 
 @contextmanager
@@ -110,7 +213,8 @@ def check_disk(plans: Sequence[OutputFile]) -> None:
     folder = plans[0].path.parent
     with disk_errors(plans):
         folder.mkdir(parents=True, exist_ok=True)
-        needed, free = sum(plan.size_bytes for plan in plans), _free_bytes(folder)
+        needed = sum(plan.size_bytes for plan in plans)
+        free = _free_bytes(folder) + sum(_taken_bytes(part_path(plan.path)) for plan in plans)
     for plan in plans:
         if plan.path.is_dir():
             raise BadRequest(f"{plan.path} is a folder.", hint="Choose another name for the output.")
@@ -119,6 +223,24 @@ def check_disk(plans: Sequence[OutputFile]) -> None:
             f"{needed:,} bytes are needed in {folder}, but only {free:,} are free.",
             hint="Free some space, choose an output folder on another disk, or a smaller type.",
         )
+
+
+def _begins_with(path: Path, plan: OutputFile) -> bool:
+    """Tell whether a file has the size and the header of the plan."""
+    try:
+        with path.open("rb") as file:
+            return path.stat().st_size == plan.size_bytes and file.read(len(plan.header)) == plan.header
+    except OSError:
+        return False
+
+
+def _taken_bytes(path: Path) -> int:
+    """Give what a file that will be overwritten takes on disk."""
+    try:
+        about = path.stat()
+    except OSError:
+        return 0
+    return int(getattr(about, "st_blocks", 0)) * 512
 
 
 def _free_bytes(folder: Path) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from converters.transforms import Array, Raw
 
 Target = tuple[PartFile, OutputTensor]
 Targets = Mapping[str, Sequence[Target]]
+READ_AHEAD = 2  # blocks that are read while as many as there are threads are computed
 _RAW_TYPES = {"F32": "<f4", "F16": "<u2", "BF16": "<u2", "U8": "u1", "I8": "i1"}
 
 
@@ -29,74 +31,92 @@ def targets_of(outputs: Sequence[PartFile]) -> Targets:
     return targets
 
 
+@dataclass(frozen=True)
+class Workshop:
+    """What every block needs: its places, the kernels, and the flag that ends it all."""
+
+    targets: Targets
+    kernels: Kernels
+    cancel: Cancel
+
+
 def convert_blocks(
-    blocks: Iterable[Block], targets: Targets, n_threads: int, cancel: Cancel, on_block: Callable[[Block], None]
+    blocks: Iterable[tuple[int, Block]],
+    shop: Workshop,
+    n_threads: int,
+    on_block: Callable[[int, Block], None],
 ) -> None:
-    """Convert every block, n_threads at a time; the first failure ends it. on_block runs in the calling thread."""
-    kernels = Kernels()
-    running: dict[Future[None], Block] = {}
+    """Convert numbered blocks; the first failure ends it. on_block runs in the calling thread, in any order.
+
+    The calling thread reads ahead, n_threads others compute and write."""
+    running: dict[Future[None], tuple[int, Block]] = {}
     with ThreadPoolExecutor(n_threads, thread_name_prefix="quantize") as pool:
         try:
-            for block in blocks:
-                running[pool.submit(_convert, block, targets, kernels, cancel)] = block
-                if len(running) > n_threads:
-                    _collect(running, cancel, on_block)
+            for number, block in blocks:
+                stretches = [_read(span) for span in block.spans]
+                running[pool.submit(_convert, block, stretches, shop)] = (number, block)
+                _collect(running, shop.cancel, on_block, wait_for_room=len(running) >= n_threads + READ_AHEAD)
             while running:
-                _collect(running, cancel, on_block)
+                _collect(running, shop.cancel, on_block, wait_for_room=True)
         finally:
             for future in running:
                 future.cancel()
 
 
-def _collect(running: dict[Future[None], Block], cancel: Cancel, on_block: Callable[[Block], None]) -> None:
-    finished, _ = wait(running, return_when=FIRST_COMPLETED)
+def _collect(
+    running: dict[Future[None], tuple[int, Block]],
+    cancel: Cancel,
+    on_block: Callable[[int, Block], None],
+    *,
+    wait_for_room: bool,
+) -> None:
+    finished, _ = wait(running, timeout=None if wait_for_room else 0, return_when=FIRST_COMPLETED)
     for future in finished:
         future.result()
-        on_block(running.pop(future))
+        on_block(*running.pop(future))
     cancel.check()
 
 
-def _convert(block: Block, targets: Targets, kernels: Kernels, cancel: Cancel) -> None:
-    stretches = [_read(span) for span in block.spans]
+def _convert(block: Block, stretches: Sequence[Raw], shop: Workshop) -> None:
     for piece in block.pieces:
         raw = [
             entry.layout.read_from(stretch, span.first)
             for entry, span, stretch in zip(piece.inputs, block.spans, stretches, strict=False)
         ]
-        _write(piece, raw, targets[piece.source.name], kernels, cancel)
+        _write(piece, raw, shop)
 
 
 def _read(span: Span) -> Raw:
-    raw = bytearray(span.size_bytes)
+    raw = np.empty(span.size_bytes, dtype=np.uint8)
     stored = span.stored
     with stored.path.open("rb", buffering=0) as file:
         file.seek(span.offset)
-        if _read_into(file.readinto, raw) != len(raw):
+        if _read_into(file.readinto, raw.data) != raw.size:
             raise BadCheckpoint(f"{stored.path.name} became shorter while tensor {stored.name!r} was read.")
-    return np.frombuffer(raw, dtype=_RAW_TYPES[stored.dtype])
+    return raw.view(_RAW_TYPES[stored.dtype])
 
 
-def _read_into(readinto: Callable[[memoryview], int | None], raw: bytearray) -> int:
-    view, done = memoryview(raw), 0
-    while done < len(raw) and (count := readinto(view[done:])):
+def _read_into(readinto: Callable[[memoryview], int | None], view: memoryview) -> int:
+    done = 0
+    while done < len(view) and (count := readinto(view[done:])):
         done += count
     return done
 
 
-def _write(piece: Piece, raw: Sequence[Raw], targets: Sequence[Target], kernels: Kernels, cancel: Cancel) -> None:
+def _write(piece: Piece, raw: Sequence[Raw], shop: Workshop) -> None:
     """Make the piece's rows in each type that is wanted, and write them; equal types are made once."""
     source = piece.source
     rows: Array | None = None
     packed: dict[tuple[GgmlType, GgmlType], npt.NDArray[np.uint8]] = {}
-    for part, tensor in targets:
-        cancel.check()
+    for part, tensor in shop.targets[source.name]:
+        shop.cancel.check()
         kind = (tensor.type, tensor.via)
-        if tensor.type is source.transform.packed:
+        if kind not in packed and tensor.type is source.transform.packed:
             assert source.transform.join is not None
-            packed.setdefault(kind, source.transform.join(*raw))
+            packed[kind] = source.transform.join(*raw)
         elif kind not in packed:
-            rows = _rows(piece, raw, kernels) if rows is None else rows
-            packed[kind] = _pack(tensor, _rounded(piece, tensor.via, rows, kernels), kernels)
+            rows = _rows(piece, raw, shop.kernels) if rows is None else rows
+            packed[kind] = _pack(tensor, _rounded(piece, tensor.via, rows, shop.kernels), shop.kernels)
         row_bytes = tensor.size_bytes // source.n_rows
         part.write(tensor.start + piece.first_row * row_bytes, packed[kind].reshape(-1).data)
 
@@ -110,7 +130,7 @@ def _rows(piece: Piece, raw: Sequence[Raw], kernels: Kernels) -> Array:
     if not piece.inputs:
         return np.zeros(shape, dtype=np.float32)
     stored = piece.inputs[0].stored
-    ordered = bytearray(np.ascontiguousarray(raw[0]).reshape(-1).data.cast("B"))
+    ordered = np.ascontiguousarray(raw[0]).reshape(-1).view(np.uint8)
     values = kernels.widen(stored.dtype, ordered, piece.n_rows * source.n_columns)
     if not np.isfinite(values).all():
         raise BadCheckpoint(
@@ -119,7 +139,7 @@ def _rows(piece: Piece, raw: Sequence[Raw], kernels: Kernels) -> Array:
     if source.transform.values is not None:
         values = source.transform.values(values)
         if stored.dtype == "F16":  # there the reference computes in half precision
-            values = _through(GgmlType.F16, values, kernels)
+            values = kernels.round_through(values, GgmlType.F16)
     return values.reshape(shape)
 
 
@@ -127,12 +147,7 @@ def _rounded(piece: Piece, via: GgmlType, rows: Array, kernels: Kernels) -> Arra
     """Round the rows to the type of the two steps' first file, unless they have it already."""
     stored = piece.inputs[0].stored.dtype if piece.inputs else "F32"
     exact = via is GgmlType.F32 or (stored == via.name and piece.source.transform.values is None)
-    return rows if exact else _through(via, rows, kernels).reshape(rows.shape)
-
-
-def _through(kind: GgmlType, values: Array, kernels: Kernels) -> Array:
-    narrow = kernels.quantize(kind, values.reshape(1, -1))
-    return kernels.widen(kind.name, bytearray(narrow.data), values.size)
+    return rows if exact else kernels.round_through(rows.copy(), via)
 
 
 def _pack(tensor: OutputTensor, rows: Array, kernels: Kernels) -> npt.NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 """A conversion that is stopped, killed or out of room: no half-written file in view, nothing left behind."""
 
+import hashlib
 import json
 import os
 import random
@@ -7,8 +8,9 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +35,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def converting(checkpoint: Path, out: Path, until_phase: str) -> Iterator["subprocess.Popen[str]"]:
-    """Start a conversion and wait until it is in a phase."""
+    """Start a conversion and wait until it is in a phase, and has done something if that is quantize."""
     with start("convert", checkpoint, *SLOW_TYPES, "--output", out, "--events", "--watch-stdin") as child:
         assert child.stdout is not None
-        while f'"{until_phase}"' not in (line := child.stdout.readline()):
+        while f'"{until_phase}"' not in (line := child.stdout.readline()) or '"quantize", "done_bytes": 0,' in line:
             assert line, child.stderr.read() if child.stderr else ""
         yield child
         child.kill()
@@ -77,7 +79,8 @@ def test_a_stop_ends_it_within_a_second(
     assert elapsed_s < 1.0
     assert child.returncode == 130
     assert (last["event"], last["kind"]) == ("failed", "cancelled")
-    assert list(tmp_path.iterdir()) == []
+    left = {path.name.rpartition(".")[2] for path in tmp_path.iterdir()}
+    assert left == ({"part", "journal"} if phase == "quantize" else set())
 
 
 def test_kill_leaves_no_file_in_view_and_the_next_run_succeeds(checkpoint: Path, tmp_path: Path) -> None:
@@ -94,20 +97,55 @@ def test_kill_leaves_no_file_in_view_and_the_next_run_succeeds(checkpoint: Path,
     assert target.stat().st_size > 1_000_000
 
 
+def quantized_bytes(lines: Iterable[str]) -> Iterator[int]:
+    """Give the bytes that are done, of each progress event of the pass over the weights."""
+    for line in lines:
+        event = json.loads(line)
+        if event.get("phase") == "quantize":
+            yield event["done_bytes"]
+
+
+def kill_after(checkpoint: Path, out: Path, n_events: int) -> tuple[int, int]:
+    """Start or resume a conversion and kill it after some events; gives the bytes done at its start and at its end."""
+    with start("convert", checkpoint, *SLOW_TYPES, "--output", out, "--events") as child:
+        assert child.stdout is not None
+        lines = list(islice(child.stdout, n_events))
+        child.kill()
+        lines += [line for line in child.stdout.read().splitlines() if line.endswith("}")]
+        seen = list(quantized_bytes(lines))
+        return (seen[0], seen[-1]) if seen else (0, 0)
+
+
 @pytest.mark.soak
-def test_kills_at_any_moment_leave_no_file_in_view(checkpoint: Path, tmp_path: Path) -> None:
+def test_kills_at_any_moment_cost_no_finished_work(checkpoint: Path, tmp_path: Path) -> None:
+    """Each run goes on where the killed one was, no half-written file is in view, and the bytes are a fresh run's."""
     chance = random.Random(20261122)
+    fresh = run("convert", checkpoint, *SLOW_TYPES, "--output", tmp_path / "fresh", "--json")
+    digests = [file["sha256"] for file in json.loads(fresh.stdout)["files"]]
+    out = tmp_path / "out"
+    out.mkdir()
+    done_bytes = 0
     for _ in range(counted(50)):
-        with start("convert", checkpoint, *SLOW_TYPES, "--output", tmp_path, "--events") as child:
-            assert child.stdout is not None
-            for _ in range(chance.randrange(1, 12)):
-                child.stdout.readline()
-            child.kill()
-        assert not list(tmp_path.glob("*.gguf"))
-    done = run("convert", checkpoint, "--type", "Q2_K", "--output", tmp_path, "--json")
-    again = run("convert", checkpoint, "--type", "Q2_K", "--output", tmp_path / "fresh", "--json")
-    digests = [json.loads(out)["files"][0]["sha256"] for out in (done.stdout, again.stdout)]
-    assert digests[0] == digests[1]
+        for name in ("slow-Q2_K.gguf", "slow-Q4_K_M.gguf"):
+            (out / name).write_text("precious", encoding="utf-8")
+        first, last = kill_after(checkpoint, out, chance.randrange(1, 25))
+        if first:
+            assert first >= 0.95 * done_bytes
+        done_bytes = last or done_bytes
+        if (out / "slow-Q5_K_M.gguf").exists():  # the last of the three names: all are in view
+            done_bytes = 0
+            assert [sha256_of(out / f"slow-{name}.gguf") for name in ("Q2_K", "Q4_K_M", "Q5_K_M")] == digests
+            for path in out.iterdir():
+                path.unlink()
+        else:
+            assert (out / "slow-Q4_K_M.gguf").read_bytes() == b"precious"
+    last_run = run("convert", checkpoint, *SLOW_TYPES, "--output", out, "--json")
+    assert [file["sha256"] for file in json.loads(last_run.stdout)["files"]] == digests
+    assert not list(out.glob("*.part")) + list(out.glob("*.journal*"))
+
+
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_kill_takes_the_helper_along(checkpoint: Path, tmp_path: Path) -> None:
