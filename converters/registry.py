@@ -37,7 +37,7 @@ def find_family(config: JsonObject) -> tuple[str, type[Family]]:
     if names[0] not in FAMILIES:
         known = ", ".join(sorted(FAMILIES))
         raise UnsupportedModel(f"The converter does not know {names[0]}.", hint=f"It knows: {known}.")
-    return names[0], FAMILIES[names[0]]
+    return names[0], FAMILIES[names[0]].variant(config)
 
 
 def _refuse_quantized(config: JsonObject) -> None:

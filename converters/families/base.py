@@ -75,6 +75,11 @@ class Family:
         return family
 
     @classmethod
+    def variant(cls, config: JsonObject) -> "type[Family]":
+        """Give the class for this config, where one HF class stands for several architectures."""
+        return cls
+
+    @classmethod
     def completed(cls, config: JsonObject, names: Collection[str]) -> JsonObject:
         """Give the config with what it leaves to be inferred, as from the stored tensors' names."""
         return config
