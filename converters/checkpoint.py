@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from converters.errors import BadCheckpoint, UnsupportedModel
+from converters.folder_facts import folder_facts
 from converters.jsonfile import JsonObject, read_object
 from converters.safetensors_header import StoredTensor, read_header
 
@@ -13,7 +14,7 @@ INDEX_NAME = "model.safetensors.index.json"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint on disk: config.json with text_config hoisted, and every stored tensor by name."""
+    """A checkpoint on disk: config.json with text_config hoisted and folder_facts, and every stored tensor by name."""
 
     folder: Path
     config: JsonObject
@@ -37,8 +38,8 @@ def open_checkpoint(folder: Path) -> Checkpoint:
             f"{folder} has no config.json, so it is not a Hugging Face model.",
             hint="Choose the folder that holds config.json and *.safetensors.",
         )
-    config = read_object(folder / "config.json")
-    return Checkpoint(folder, _hoist_text_config(config), _collect_tensors(folder))
+    config = _hoist_text_config(read_object(folder / "config.json"))
+    return Checkpoint(folder, {**config, **folder_facts(folder, config)}, _collect_tensors(folder))
 
 
 def _hoist_text_config(config: JsonObject) -> JsonObject:

@@ -11,6 +11,8 @@ from converters.families.mixtral import Mixtral
 from converters.families.olmo2 import Olmo2
 from converters.families.olmo3 import Olmo3
 from converters.families.olmoe import Olmoe
+from converters.families.qwen2 import Qwen2
+from converters.families.qwen3 import Qwen3
 from converters.jsonfile import JsonObject
 
 FAMILIES: Mapping[str, type[Family]] = {
@@ -23,6 +25,10 @@ FAMILIES: Mapping[str, type[Family]] = {
     "Olmo2ForCausalLM": Olmo2,
     "Olmo3ForCausalLM": Olmo3,
     "OlmoeForCausalLM": Olmoe,
+    "Qwen2ForCausalLM": Qwen2,
+    "Qwen2Model": Qwen2,
+    "Qwen3ForCausalLM": Qwen3,
+    "Qwen3Model": Qwen3,
 }
 
 

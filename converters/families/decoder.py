@@ -31,6 +31,7 @@ QK_NORMS = block_names({"self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "
 NORMS = block_names({"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"})
 NAMES: dict[str, str] = {**EMBEDDINGS, **NORMS, **ATTENTION, **FEED_FORWARD}
 ATTENTION_BIASES = block_names(_ATTENTION, "bias")
+QKV_BIASES = {theirs: ours for theirs, ours in ATTENTION_BIASES.items() if ".o_proj." not in theirs}
 BIASES = ATTENTION_BIASES | block_names(_FEED_FORWARD, "bias")
 EXPERTS = block_names(
     {"mlp.gate": "ffn_gate_inp"}

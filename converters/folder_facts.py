@@ -1,0 +1,63 @@
+"""Reads what a checkpoint's folder says beside config.json: how embeddings are pooled, and whether it reranks."""
+
+from pathlib import Path
+from typing import Any
+
+from converters.errors import BadCheckpoint
+from converters.jsonfile import JsonObject, parse_object, read_object, read_optional
+
+POOLING = "@pooling"  # mean, cls or lasttoken, as sentence-transformers calls them
+RERANK_TOKENS = "@rerank_tokens"  # ids of "yes" and "no", for a reranker that answers with one of them
+_MODES = ("mean", "cls", "lasttoken")
+_OLD_KEYS = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token", "lasttoken": "pooling_mode_lasttoken"}
+_RERANKERS = ("qwen3-reranker", "qwen3-vl-reranker")
+_CARD_BYTES = 1 << 20
+
+
+def folder_facts(folder: Path, config: JsonObject) -> JsonObject:
+    """Give the facts under keys that config.json cannot have; None where there is nothing to say."""
+    return {POOLING: _pooling(folder), RERANK_TOKENS: _rerank_tokens(folder) if _reranks(folder, config) else None}
+
+
+def _pooling(folder: Path) -> str | None:
+    """Read modules.json of sentence-transformers, and the config of its first pooling module."""
+    path = folder / "modules.json"
+    if not path.is_file():
+        return None
+    modules = parse_object(b'{"modules":' + path.read_bytes() + b"}", path.name)["modules"]
+    listed = [entry for entry in modules if isinstance(entry, dict)] if isinstance(modules, list) else []
+    name = next((entry.get("path") for entry in listed if str(entry.get("type")).endswith("Pooling")), None)
+    if name is None:
+        return None
+    if not isinstance(name, str) or not name or Path(name).name != name:
+        raise BadCheckpoint(f"modules.json places its pooling in {str(name)[:80]!r}, which is no folder of the model.")
+    return _mode(read_object(folder / name / "config.json"), name)
+
+
+def _mode(settings: JsonObject, name: str) -> str:
+    stated = next((mode for mode, key in _OLD_KEYS.items() if settings.get(key)), settings.get("pooling_mode"))
+    if stated not in _MODES:
+        raise BadCheckpoint(f"{name}/config.json pools by {str(stated)[:80]!r}; only {', '.join(_MODES)} are known.")
+    return str(stated)
+
+
+def _reranks(folder: Path, config: JsonObject) -> bool:
+    """Tell a reranker by its card or its name. Source: llama.cpp conversion/qwen.py, Qwen3Model."""
+    hints = [folder.name, config.get("_name_or_path"), config.get("model_type")]
+    if any(name in str(hint).lower() for name in _RERANKERS for hint in hints):
+        return True
+    card = folder / "README.md"
+    if not card.is_file():
+        return False
+    with card.open("rb") as file:
+        text = file.read(_CARD_BYTES).decode(errors="replace").lower()
+    return any(f"# {name}" in text for name in _RERANKERS)
+
+
+def _rerank_tokens(folder: Path) -> list[int] | None:
+    """Give the ids of yes and no, or None where the tokenizer has no such tokens."""
+    document = read_optional(folder / "tokenizer.json")
+    model: Any = document.get("model")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    ids: list[Any] = [vocabulary.get(word) for word in ("yes", "no")] if isinstance(vocabulary, dict) else []
+    return ids if ids and all(type(number) is int for number in ids) else None

@@ -1,0 +1,49 @@
+"""What the Qwen families say of configs and checkpoints that no golden can show."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from converters.errors import BadCheckpoint
+from converters.families.qwen2 import Qwen2
+from converters.families.qwen3 import Qwen3
+from converters.folder_facts import POOLING, RERANK_TOKENS
+from tests.support.transforming import applied
+
+CONFIG = {
+    "architectures": ["Qwen3ForCausalLM"], "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "vocab_size": 300,
+}  # fmt: skip
+
+
+def test_only_models_that_give_embeddings_may_lack_a_head() -> None:
+    head = {name: "lm_head.weight" in Qwen2.from_config(CONFIG | more).table(()) for name, more in {
+        "causal": {}, "embedding": {POOLING: "mean"}, "base": {"architectures": ["Qwen2Model"]}}.items()}  # fmt: skip
+    assert head == {"causal": True, "embedding": False, "base": False}
+
+
+@pytest.mark.parametrize(("tied", "theirs"), [(True, "model.embed_tokens.weight"), (False, "lm_head.weight")])
+def test_a_reranker_keeps_two_rows_of_its_head(tied: bool, theirs: str) -> None:
+    family = Qwen3.from_config(CONFIG | {"tie_word_embeddings": tied, RERANK_TOKENS: [7, 3]})
+    target = family.table(())[theirs]
+    assert "cls.output.weight" in ([target] if isinstance(target, str) else target)
+    stored = np.arange(40, dtype=np.float32).reshape(10, 4)
+    assert applied(family.transform("cls.output.weight"), stored).tolist() == stored[[7, 3]].tolist()
+
+
+def test_answers_beyond_the_vocabulary_are_refused() -> None:
+    with pytest.raises(BadCheckpoint, match="vocabulary of 300"):
+        Qwen3.from_config(CONFIG | {RERANK_TOKENS: [7, 300]})
+
+
+def metadata(family: type[Qwen2], **changes: Any) -> dict[str, Any]:
+    return {key: value.data for key, value in family.from_config(CONFIG | changes).metadata().items()}
+
+
+def test_defaults_are_those_of_the_hf_class() -> None:
+    bare = {key: value for key, value in CONFIG.items() if key != "head_dim"}
+    values = Qwen3.from_config(bare).metadata()
+    assert values["qwen3.attention.key_length"].data == 128
+    assert values["qwen3.rope.freq_base"].data == 10000.0
+    assert metadata(Qwen2, max_position_embeddings=None)["qwen2.context_length"] == 32768
