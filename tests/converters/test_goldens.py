@@ -50,6 +50,7 @@ DIFFERENCES: dict[tuple[str, str], str] = {
     ): "from merges and added tokens; all alike in the reference",
     (r"llama-templates .*", r"tokenizer\.chat_templates"): "sorted; the reference's order is that of a set, by chance",
     (r"gemma2?(-.*)? .*", r"gemma2?\.rope\.freq_base"): "stated by config.json; the reference counts on the default",
+    (r"gemma3-pattern .*", r"gemma3\.attention\.sliding_window_pattern"): "layers slide as config.json says",
 }
 # What is still to be put right, in the same form; a line goes when its cause does.
 PENDING: dict[tuple[str, str], str] = {
@@ -162,7 +163,18 @@ def test_every_case_has_its_golden() -> None:
         assert json.loads(json.dumps(case.checkpoint(name, shapes))) == checkpoint, f"{name}: make its golden again"
 
 
-@pytest.mark.parametrize("name", ["llama-f32", "llama-mixed", "mixtral-8"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "llama-f32",
+        "llama-mixed",
+        "mixtral-8",
+        pytest.param(
+            "llama-mixed-shards",
+            marks=pytest.mark.xfail(reason="the first 16-bit matrix counts in the order of names in each file"),
+        ),
+    ],
+)
 def test_quantized_from_any_dtype_as_by_two_steps(name: str, tmp_path: Path) -> None:
     """F32 goes through 16 bits when the reference's own file would, so that the quantizer sees the same values."""
     golden = read_golden(name)

@@ -114,6 +114,7 @@ CASES = {
     "llama-mixed": Case(
         CONFIG | WIDE, dtypes={r".*norm\.weight|lm_head\.weight|.*embed.*": "F32", r".*\.k_proj.*": "F16"}
     ),
+    "llama-mixed-shards": Case(CONFIG | WIDE, dtypes={r"lm_head.*|.*layers\.0\..*": "F16"}, shards=3),
     "llama-spm": Case(SPM, tokenizer="spm"),
     "llama-spm-bpe": Case(SPM | {"vocab_size": 480}, tokenizer="spm_bpe"),
     "llama-code": Case(SPM | {"hidden_size": 64, "vocab_size": 32016}, tokenizer="spm"),
