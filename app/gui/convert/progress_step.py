@@ -1,17 +1,21 @@
 """Step 3 of a conversion: what is done, how fast, how long still; then the result."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from app.core.units import format_duration, format_size
-from app.gui.convert.types import RECOMMENDED
+from app.gui.convert.pace import Pace
+from app.gui.convert.result_words import ResultLine, best_path, result_lines
+from app.gui.convert.words import phase_text
 from app.gui.widgets.buttons import push_button
 from app.gui.widgets.labels import ElidedLabel, plain_label
 
-SMALLEST_S = 0.5
+STEPS = 1000
+FIGURES_EVERY_S = 0.5
 
 
 class ProgressStep(QFrame):
@@ -19,70 +23,87 @@ class ProgressStep(QFrame):
 
     cancelled = Signal()
     chat_asked = Signal(str)
+    folder_asked = Signal(str)
     again_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("card")
         self._path = ""
-        self._phase = ""
-        self._phase_began_s = 0.0
-        self._title = plain_label(kind="strong")
+        self._pace = Pace()
+        self._figures_s = 0.0
+        self._stopping = False
+        self._title = plain_label(kind="strong", wrap=True)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self._bar.setRange(0, 1000)
+        self._bar.setRange(0, STEPS)
         self._bar.setAccessibleName(self.tr("Conversion"))
-        self._what = ElidedLabel()
+        self._what = ElidedLabel(elide=Qt.TextElideMode.ElideMiddle)
         self._what.setProperty("kind", "muted")
         self._figures = plain_label(kind="muted", wrap=True)
-        self._cancel = push_button(self.tr("Cancel"), self.cancelled.emit)
+        self._lines = QVBoxLayout()
+        self._lines.setSpacing(4)
+        self.cancel_button = push_button(self.tr("Cancel"), self.cancelled.emit)
+        self._folder = push_button(self.tr("Show in folder"), lambda: self.folder_asked.emit(self._path))
         self._again = push_button(self.tr("Convert another"), self.again_asked.emit)
-        self._chat = push_button(self.tr("Chat now"), lambda: self.chat_asked.emit(self._path), "primary")
-        bottom = QHBoxLayout()
-        bottom.addWidget(self._figures, 1)
-        for button in (self._cancel, self._again, self._chat):
-            bottom.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 16, 16, 16)
-        layout.setSpacing(8)
-        layout.addWidget(self._title)
-        layout.addWidget(self._bar)
-        layout.addWidget(self._what)
-        layout.addLayout(bottom)
+        self.chat_button = push_button(self.tr("Chat now"), lambda: self.chat_asked.emit(self._path), "primary")
+        self._build()
 
     @property
     def result_path(self) -> str:
         """The file that Chat now opens, "" until there is one."""
         return self._path
 
+    @property
+    def figures(self) -> str:
+        """Bytes, speed and time left, as shown."""
+        return self._figures.text()
+
+    @property
+    def done_share(self) -> float:
+        """How full the bar is, 0 to 1."""
+        return self._bar.value() / STEPS
+
+    @property
+    def result_texts(self) -> tuple[str, ...]:
+        """The lines of the result."""
+        items = (self._lines.itemAt(index) for index in range(self._lines.count()))
+        widgets = (item.widget() for item in items if item is not None)
+        return tuple(str(widget.property("text")) for widget in widgets if widget is not None)
+
     def begin(self, types: tuple[str, ...]) -> None:
         """Show an empty bar."""
         self._path = ""
-        self._phase = ""
+        self._pace = Pace()
+        self._figures_s = 0.0
+        self._stopping = False
         self._title.setText(self.tr("3  Converting to {0}").format(", ".join(types)))
         self._bar.setValue(0)
         self._what.setText(self.tr("Starting…"))
         self._figures.setText("")
-        self._cancel.setEnabled(True)
+        self._show_lines(())
+        self.cancel_button.setEnabled(True)
         self._show_buttons(running=True)
 
     def show_event(self, event: Mapping[str, Any]) -> None:
         """Follow one progress event of the converter."""
-        if event.get("event") != "progress":
+        if event.get("event") != "progress" or self._stopping:
             return
-        done, total = int(event.get("done_bytes") or 0), int(event.get("total_bytes") or 0)
+        new_phase = event.get("phase") != self._pace.phase
+        self._pace.take(event)
+        self._bar.setValue(round(STEPS * self._pace.share))
+        self._what.setText(phase_text(self._pace.phase, str(event.get("tensor", ""))))
         elapsed_s = float(event.get("elapsed_s") or 0.0)
-        phase = str(event.get("phase", ""))
-        if phase != self._phase:
-            self._phase, self._phase_began_s = phase, elapsed_s
-        self._bar.setValue(round(1000 * done / total) if total else 0)
-        self._what.setText(self._words(phase, str(event.get("tensor", ""))))
-        self._figures.setText(pace(done, total, elapsed_s - self._phase_began_s))
+        if new_phase or elapsed_s - self._figures_s >= FIGURES_EVERY_S:
+            self._figures_s = elapsed_s
+            self._figures.setText(self._pace_words())
 
     def show_cancelling(self) -> None:
         """Say that the converter is asked to stop."""
-        self._cancel.setEnabled(False)
+        self._stopping = True
+        self.cancel_button.setEnabled(False)
         self._what.setText(self.tr("Stopping…"))
+        self._figures.setText("")
 
     def show_result(self, result: Mapping[str, Any]) -> None:
         """Show what was made."""
@@ -90,45 +111,54 @@ class ProgressStep(QFrame):
         self._path = best_path(files)
         elapsed_s = float(result.get("elapsed_s") or 0)
         span = format_duration(elapsed_s) if elapsed_s >= 1 else self.tr("less than a second")
-        self._title.setText(self.tr("Done in {0}").format(span))
-        self._bar.setValue(1000)
+        self._title.setText(self.tr("3  Done in {0}").format(span))
+        self._bar.setValue(STEPS)
         names = ", ".join(f"{file['type']} ({format_size(file['size_bytes'])})" for file in files)
         self._what.setText(self.tr("In the library: {0}").format(names))
-        parity = result.get("tokenizer_parity") or {}
-        checked, equal = int(parity.get("checked") or 0), int(parity.get("equal") or 0)
-        self._figures.setText(
-            self.tr("Tokenizer checked on {0} texts: {1} equal to the original.").format(checked, equal)
-            if checked
-            else ""
-        )
+        self._figures.setText("")
+        self._show_lines(result_lines(result))
         self._show_buttons(running=False)
 
-    def _words(self, phase: str, tensor: str) -> str:
-        words = {
-            "read": self.tr("Reading {0}"),
-            "quantize": self.tr("Converting {0}"),
-            "check": self.tr("Checking {0}"),
-            "write": self.tr("Finishing {0}"),
-        }
-        return words.get(phase, "{0}").format(tensor)
+    def _pace_words(self) -> str:
+        """Return "1.2 GB of 5.0 GB · 310 MB/s · 12 s left"; what is not known yet is left out."""
+        pace = self._pace
+        if not pace.total_bytes:
+            return ""
+        words = [self.tr("{0} of {1}").format(format_size(pace.done_bytes), format_size(pace.total_bytes))]
+        if pace.bytes_per_s:
+            words.append(self.tr("{0}/s").format(format_size(pace.bytes_per_s)))
+        if pace.left_s is not None:
+            words.append(self.tr("{0} left").format(format_duration(max(1.0, pace.left_s))))
+        return " · ".join(words)
+
+    def _show_lines(self, lines: Sequence[ResultLine]) -> None:
+        while (item := self._lines.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        for line in lines:
+            self._lines.addWidget(plain_label(line.text, line.kind, wrap=True))
 
     def _show_buttons(self, running: bool) -> None:
-        self._cancel.setVisible(running)
+        self._figures.setVisible(running)
+        self.cancel_button.setVisible(running)
         self._again.setVisible(not running)
-        self._chat.setVisible(not running and bool(self._path))
+        self._folder.setVisible(not running and bool(self._path) and Path(self._path).is_absolute())
+        self.chat_button.setVisible(not running and bool(self._path))
 
-
-def best_path(files: Sequence[Mapping[str, Any]]) -> str:
-    """Return the path of the recommended type, or else of the first file; "" when there is none."""
-    best = next((file for file in files if file["type"] == RECOMMENDED), files[0] if files else None)
-    return str(best["path"]) if best is not None else ""
-
-
-def pace(done_bytes: int, total_bytes: int, elapsed_s: float) -> str:
-    """Return "1.2 of 5.0 GB · 310 MB/s · 12 s left"; what is not known yet is left out."""
-    words = [f"{format_size(done_bytes)} of {format_size(total_bytes)}"]
-    if elapsed_s >= SMALLEST_S and done_bytes:
-        speed = done_bytes / elapsed_s
-        words.append(f"{format_size(speed)}/s")
-        words.append(f"{format_duration((total_bytes - done_bytes) / speed)} left")
-    return " · ".join(words)
+    def _build(self) -> None:
+        bottom = QHBoxLayout()
+        bottom.setSpacing(8)
+        bottom.addWidget(self._figures, 1)
+        bottom.addStretch(0)
+        for button in (self.cancel_button, self._folder, self._again, self.chat_button):
+            bottom.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(8)
+        layout.addWidget(self._title)
+        layout.addWidget(self._bar)
+        layout.addWidget(self._what)
+        layout.addLayout(self._lines)
+        layout.addSpacing(4)
+        layout.addLayout(bottom)

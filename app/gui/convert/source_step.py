@@ -1,4 +1,4 @@
-"""Step 1 of a conversion: a folder, chosen or dropped."""
+"""Step 1 of a conversion: a folder, chosen or dropped; then what it is and what will happen."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.gui.widgets.buttons import push_button
-from app.gui.widgets.labels import ElidedLabel, plain_label
+from app.gui.widgets.labels import ElidedLabel, plain_label, set_kind
 
 
 class SourceStep(QFrame):
@@ -20,22 +20,27 @@ class SourceStep(QFrame):
         self.setObjectName("dropArea")
         self.setAcceptDrops(True)
         self.setAccessibleName(self.tr("Choose a checkpoint"))
-        self._folder = ElidedLabel()
-        self._text = plain_label(kind="muted", wrap=True)
-        row = QHBoxLayout()
-        row.setSpacing(12)
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(plain_label(self.tr("1  Choose a checkpoint folder"), "strong"))
-        words.addWidget(self._folder)
-        row.addLayout(words, 1)
-        row.addWidget(push_button(self.tr("Choose a folder…"), self.choose_folder, "primary"))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 16, 16, 16)
-        layout.setSpacing(4)
-        layout.addLayout(row)
-        layout.addWidget(self._text)
+        self._title = ElidedLabel()
+        self._title.setProperty("kind", "strong")
+        self._folder = ElidedLabel(elide=Qt.TextElideMode.ElideMiddle)
+        self._folder.setProperty("kind", "muted")
+        self._text = plain_label(wrap=True)
+        self._target = ElidedLabel(elide=Qt.TextElideMode.ElideMiddle)
+        self._target.setProperty("kind", "muted")
+        self._warnings = plain_label(kind="warning", wrap=True)
+        self._button = push_button(self.tr("Choose a folder…"), self.choose_folder, "primary")
+        self._build()
         self.show_folder("")
+
+    @property
+    def text(self) -> str:
+        """What was found, in words."""
+        return self._text.text()
+
+    @property
+    def warnings(self) -> str:
+        """What the converter warns of."""
+        return self._warnings.text()
 
     def choose_folder(self) -> None:
         """Ask for a folder."""
@@ -47,22 +52,22 @@ class SourceStep(QFrame):
         dialog.open()
 
     def show_folder(self, folder: str) -> None:
-        """Show which folder is chosen."""
-        self._folder.setText(folder or self.tr("config.json, tokenizer.json and *.safetensors; or drop it here"))
-        self._folder.setProperty("kind", "" if folder else "muted")
-        self._folder.style().polish(self._folder)
+        """Show which folder is chosen, "" for none yet."""
+        self._folder.setText(folder or self.tr("with config.json and *.safetensors; or drop it here"))
+        name = Path(folder).name or folder
+        self._title.setText(
+            self.tr("1  Checkpoint: {0}").format(name) if folder else self.tr("1  Choose a checkpoint folder")
+        )
+        set_kind(self._button, "" if folder else "primary")
+        self._button.setText(self.tr("Choose another…") if folder else self.tr("Choose a folder…"))
+        self._button.setAccessibleName(self._button.text())
+        self.show_text("")
 
-    def show_text(self, text: str) -> None:
-        """Say what was found."""
-        if not text:
-            self.show_folder("")
-        self._text.setText(text)
-        self._text.setVisible(bool(text))
-
-    @property
-    def text(self) -> str:
-        """What was found, in words."""
-        return self._text.text()
+    def show_text(self, text: str, target: str = "", warnings: str = "") -> None:
+        """Say what was found, where the files will go and what the converter warns of."""
+        for label, words in ((self._text, text), (self._target, target), (self._warnings, warnings)):
+            label.setText(words)
+            label.setVisible(bool(words))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept one local folder, or a file in it."""
@@ -85,6 +90,22 @@ class SourceStep(QFrame):
         self.setProperty("over", over)
         self.style().unpolish(self)
         self.style().polish(self)
+
+    def _build(self) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        words = QVBoxLayout()
+        words.setSpacing(4)
+        words.addWidget(self._title)
+        words.addWidget(self._folder)
+        row.addLayout(words, 1)
+        row.addWidget(self._button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(8)
+        layout.addLayout(row)
+        for label in (self._text, self._target, self._warnings):
+            layout.addWidget(label)
 
 
 def _dropped_folder(event: QDropEvent) -> Path | None:

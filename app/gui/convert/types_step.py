@@ -1,135 +1,173 @@
-"""Step 2 of a conversion: types in a table, with exact size, quality and verdict."""
+"""Step 2 of a conversion: the table of types, more of them when asked for, and whether the disk has room."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QHeaderView, QTableView, QVBoxLayout, QWidget
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.units import format_size
-from app.gui.convert.tick_delegate import TickDelegate
-from app.gui.convert.types import RECOMMENDED, TypeChoice
+from app.gui.convert.types import USUAL, quality_text
+from app.gui.convert.types_table import TypesTable
 from app.gui.widgets.buttons import push_button
-from app.gui.widgets.labels import plain_label
+from app.gui.widgets.labels import plain_label, set_kind
 
-ROW_PX = 34
+if TYPE_CHECKING:
+    from app.actions.conversion_plan import ConversionPlan, ForetoldVerdict, PlannedFile
+
+REASONS = 2
+"""So many of the planner's sentences stand below the table; the tooltip has all."""
 
 
 class TypesStep(QFrame):
-    """Lets the user tick one type or more; the recommended one is ticked."""
+    """Lets the user tick one type or more; what does not fit on the disk cannot be started."""
 
     started = Signal(tuple)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("card")
-        self._choices: tuple[TypeChoice, ...] = ()
-        self._model = QStandardItemModel(self)
-        self._model.itemChanged.connect(self._refresh)
+        self._plan: ConversionPlan | None = None
+        self._files: tuple[PlannedFile, ...] = ()
+        self._told: Mapping[str, ForetoldVerdict] = {}
+        self._all = False
         self._head = plain_label(kind="strong", wrap=True)
-        self._table = self._make_table()
-        self._sum = plain_label(kind="muted")
+        self.table = TypesTable()
+        self.table.changed.connect(self._refresh)
+        self.table.row_changed.connect(self._show_about)
+        self.table.entered_return.connect(self._on_start)
+        self._about = plain_label(kind="muted", wrap=True)
+        self.more_button = push_button(self.tr("More types"), self._on_more, "link")
+        self._room = plain_label(kind="muted", wrap=True)
         self._start = push_button(self.tr("Convert"), self._on_start, "primary")
-        self._bottom = QWidget()
-        bottom = QHBoxLayout(self._bottom)
-        bottom.setContentsMargins(0, 0, 0, 0)
-        bottom.addWidget(self._sum, 1)
-        bottom.addWidget(self._start)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 16, 16, 16)
-        layout.setSpacing(12)
-        layout.addWidget(self._head)
-        layout.addWidget(self._table)
-        layout.addWidget(self._bottom)
+        self._below = QWidget()
+        self._build()
         self.fold(False)
 
     @property
     def chosen(self) -> tuple[str, ...]:
-        """The types that are ticked."""
-        return tuple(
-            choice.name
-            for row, choice in enumerate(self._choices)
-            if self._model.item(row, 0).checkState() == Qt.CheckState.Checked
-        )
+        """The types that are ticked, the smallest first."""
+        return self.table.chosen
 
     @property
-    def choices(self) -> tuple[TypeChoice, ...]:
+    def files(self) -> tuple[PlannedFile, ...]:
         """The rows of the table."""
-        return self._choices
+        return self._files
 
-    def fold(self, folded: bool) -> None:
-        """Show only what was chosen, or the whole table."""
-        self._table.setVisible(not folded)
-        self._bottom.setVisible(not folded)
-        names = ", ".join(self.chosen)
+    @property
+    def can_start(self) -> bool:
+        """Whether the choice can be converted."""
+        return self._start.isEnabled()
+
+    @property
+    def room_text(self) -> str:
+        """What is said of the disk."""
+        return self._room.text()
+
+    @property
+    def about_text(self) -> str:
+        """What is said of the row that the keyboard is on."""
+        return self._about.text()
+
+    def fold(self, folded: bool, types: tuple[str, ...] = ()) -> None:
+        """Show only the types that were chosen, or the whole table."""
+        self.table.setVisible(not folded)
+        self._below.setVisible(not folded)
+        names = ", ".join(types or self.chosen)
         self._head.setText(
             self.tr("2  Types: {0}").format(names) if folded else self.tr("2  Choose one type or several")
         )
 
-    def show_choices(self, choices: Sequence[TypeChoice]) -> None:
+    def show_plan(self, plan: ConversionPlan) -> None:
         """Fill the table and tick the recommended type."""
-        self._choices = tuple(choices)
-        self._model.clear()
-        self._model.setHorizontalHeaderLabels(
-            [self.tr("Type"), self.tr("Size"), self.tr("Quality"), self.tr("On this computer")]
-        )
-        for choice in choices:
-            name = QStandardItem(choice.name)
-            name.setEditable(False)
-            name.setCheckable(True)
-            ticked = choice.name == RECOMMENDED
-            name.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
-            size = QStandardItem(format_size(choice.size_bytes))
-            size.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            size.setToolTip(f"{choice.size_bytes:,} bytes")
-            self._model.appendRow([name, size, QStandardItem(choice.quality), QStandardItem(choice.verdict)])
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        self._model.horizontalHeaderItem(1).setTextAlignment(right)
-        header = self._table.horizontalHeader()
-        for column, mode in enumerate(("ResizeToContents", "ResizeToContents", "ResizeToContents", "Stretch")):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode[mode])
-        self._table.setFixedHeight(header.sizeHint().height() + ROW_PX * len(choices) + 4)
+        self._plan = plan
+        self._files = tuple(sorted(plan.files, key=lambda file: file.size_bytes))
+        self._told = {}
+        self._all = False
+        self.table.fill(self._files, plan.free_bytes)
+        self._show_rows()
         self._refresh()
 
-    def tick(self, name: str, ticked: bool) -> None:
-        """Tick a type or take its tick away."""
-        for row, choice in enumerate(self._choices):
-            if choice.name == name:
-                self._model.item(row, 0).setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+    def show_verdicts(self, verdicts: Mapping[str, ForetoldVerdict]) -> None:
+        """Say how each type would run here."""
+        self._told = verdicts
+        self.table.show_verdicts(verdicts)
+        self._show_about(self.table.currentIndex().row())
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Take the colours of another theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and self._files:
+            self.table.colour()
 
     def _on_start(self) -> None:
-        self.started.emit(self.chosen)
+        if self.can_start:
+            self.started.emit(self.chosen)
+
+    def _on_more(self) -> None:
+        self._all = not self._all
+        self._show_rows()
+
+    def _show_rows(self) -> None:
+        """Show the usual types and what is ticked, or all of them."""
+        every = {file.type for file in self._files}
+        few = every & {*USUAL, *self.chosen}
+        self.table.show_only(every if self._all else few)
+        words = self.tr("Fewer types") if self._all else self.tr("More types ({0})").format(len(every) - len(few))
+        self.more_button.setVisible(every != few)
+        self.more_button.setText(words)
+        self.more_button.setAccessibleName(words)
+
+    def _show_about(self, row: int) -> None:
+        """Say of one row what its tooltips say, for those who come by keyboard."""
+        if not 0 <= row < len(self._files):
+            return
+        name = self._files[row].type
+        told = self._told.get(name)
+        n_reasons = REASONS if told is not None and told.verdict != "too_big" else 1
+        reasons = (told.reasons[:n_reasons] or (told.problem,)) if told is not None else ()
+        self._about.setText(" ".join([self.tr("{0}: {1}.").format(name, quality_text(name)), *reasons]).strip())
 
     def _refresh(self) -> None:
-        if self._model.rowCount() < len(self._choices):
+        if self._plan is None:
             return
         chosen = self.chosen
-        total = sum(choice.size_bytes for choice in self._choices if choice.name in chosen)
-        self._sum.setText(
-            self.tr("{0} will be written.").format(format_size(total)) if chosen else self.tr("Tick at least one type.")
-        )
-        self._start.setEnabled(bool(chosen))
+        fits = self._plan.needed_bytes(chosen) <= self._plan.free_bytes
+        self._room.setText(self._room_words(self._plan, chosen, fits))
+        set_kind(self._room, "muted" if fits else "danger")
+        self._start.setEnabled(bool(chosen) and fits)
 
-    def _make_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self._model)
-        table.setAccessibleName(self.tr("Types"))
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(ROW_PX)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setItemDelegateForColumn(0, TickDelegate(table))
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setTabKeyNavigation(False)
-        table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        table.clicked.connect(lambda index: self._on_clicked(index.row()))
-        table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        table.horizontalHeader().setHighlightSections(False)
-        return table
+    def _room_words(self, plan: ConversionPlan, chosen: tuple[str, ...], fits: bool) -> str:
+        if not chosen:
+            return self.tr("Tick at least one type.")
+        free = format_size(plan.free_bytes)
+        if not fits:
+            return self.tr("{0} are needed, {1} are free on this disk. Choose fewer or smaller types.").format(
+                format_size(plan.needed_bytes(chosen)), free
+            )
+        files = [file for file in self._files if file.type in chosen]
+        total = format_size(sum(file.size_bytes for file in files))
+        there = ", ".join(file.type for file in files if file.exists)
+        words = self.tr("{0} will be written; {1} are free on this disk.").format(total, free)
+        return f"{words} {self.tr('{0} is there already and will be replaced.').format(there)}" if there else words
 
-    def _on_clicked(self, row: int) -> None:
-        item = self._model.item(row, 0)
-        ticked = item.checkState() == Qt.CheckState.Checked
-        item.setCheckState(Qt.CheckState.Unchecked if ticked else Qt.CheckState.Checked)
+    def _build(self) -> None:
+        self.more_button.setStyleSheet("padding-left: 0;")  # its words stand under those above
+        bottom = QHBoxLayout()
+        bottom.setSpacing(16)
+        bottom.addWidget(self._room, 1)
+        bottom.addWidget(self._start)
+        below = QVBoxLayout(self._below)
+        below.setContentsMargins(0, 0, 0, 0)
+        below.setSpacing(12)
+        below.addWidget(self._about)
+        below.addWidget(self.more_button, 0, Qt.AlignmentFlag.AlignLeft)
+        below.addLayout(bottom)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setSpacing(12)
+        layout.addWidget(self._head)
+        layout.addWidget(self.table)
+        layout.addWidget(self._below)

@@ -1,17 +1,25 @@
-"""The convert page with the real converter on a tiny checkpoint."""
+"""The convert page with the real converter on tiny checkpoints."""
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QObject, Qt, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
+from app.actions.context import Pronk
+from app.actions.convert import ConvertRequest, convert, part_path
+from app.core.errors import AppError
 from app.core.paths import Home
-from app.gui.convert.progress_step import best_path, pace
-from app.gui.convert.types import type_choices
+from app.core.units import format_size
+from app.gui.convert.page import ConvertPage
+from app.gui.convert.types_table import SIZE, SPEED, VERDICT
 from app.gui.window import Window
 from tests.support.checkpoints import tiny_checkpoint
-from tests.support.ui_pause import DEVICES
 
 pytestmark = pytest.mark.gui
 OpenWindow = Callable[..., Window]
@@ -22,65 +30,207 @@ def checkpoint(tmp_path: Path) -> Path:
     return tiny_checkpoint(tmp_path / "模型 tiny")
 
 
-@pytest.mark.native
-def test_a_folder_becomes_a_model_in_the_picker(qtbot: QtBot, open_window: OpenWindow, checkpoint: Path) -> None:
+@pytest.fixture
+def page(qtbot: QtBot, open_window: OpenWindow) -> ConvertPage:
     window = open_window(with_model=False, ready=False)
-    page = window.convert
     window.show_page("convert")
-    page.look_at(str(checkpoint))
+    return window.convert
+
+
+def look_at(qtbot: QtBot, page: ConvertPage, folder: Path) -> None:
+    page.look_at(str(folder))
     qtbot.waitUntil(lambda: page.types.isVisible(), timeout=30_000)
-    assert "LlamaForCausalLM" in page.source.text
+
+
+@pytest.mark.native
+def test_a_folder_becomes_a_model_in_the_picker(qtbot: QtBot, page: ConvertPage, checkpoint: Path) -> None:
+    window = page.window()
+    assert isinstance(window, Window)
+    look_at(qtbot, page, checkpoint)
+    assert page.source.text.startswith("LlamaForCausalLM, 1.3 million parameters, 1 file, 2.6 MB.")
     assert page.types.chosen == ("Q4_K_M",)
-    page.types.tick("Q4_K_M", False)
-    page.types.tick("Q8_0", True)
-    predicted = next(choice.size_bytes for choice in page.types.choices if choice.name == "Q8_0")
+    page.types.table.tick("Q4_K_M", False)
+    page.types.table.tick("Q8_0", True)
+    predicted = next(file.size_bytes for file in page.types.files if file.type == "Q8_0")
     page.types.started.emit(page.types.chosen)
     qtbot.waitUntil(lambda: page.progress.result_path != "", timeout=60_000)
     made = Path(page.progress.result_path)
     assert made.stat().st_size == predicted
+    lines = page.progress.result_texts
+    assert any(line.startswith("Tokenizer: ") and line.endswith("test texts give the same tokens.") for line in lines)
+    assert page.progress.done_share == 1
     qtbot.waitUntil(lambda: [Path(one.path) for one in window.library.view.models] == [made], timeout=10_000)
     page.chat_asked.emit(str(made))
     qtbot.waitUntil(lambda: window.engine.state.kind == "ready", timeout=10_000)
     assert "Q8_0" in window.chat.header.picker.text()
 
 
-def test_a_folder_that_is_no_checkpoint_is_told(qtbot: QtBot, open_window: OpenWindow, tmp_path: Path) -> None:
-    window = open_window(with_model=False, ready=False)
-    page = window.convert
-    window.show_page("convert")
+@pytest.mark.native
+def test_each_type_has_its_exact_size_and_the_planners_verdict(
+    qtbot: QtBot, page: ConvertPage, checkpoint: Path
+) -> None:
+    look_at(qtbot, page, checkpoint)
+    assert page.types.table.cell("Q4_K_M", SIZE).text() == "813 kB"
+    assert page.types.table.cell("Q4_K_M", SIZE).toolTip() == "813,344 bytes"
+    verdict = page.types.table.cell("Q4_K_M", VERDICT)
+    qtbot.waitUntil(lambda: verdict.text() == "runs on your processor", timeout=10_000)
+    assert "No GPU that this build can use" in verdict.toolTip()
+    assert page.types.table.cell("Q4_K_M", SPEED).text().endswith(" tok/s")
+    assert page.types.about_text.startswith("Q4_K_M: recommended: small, good. No GPU that this build can use")
+    assert "are free on this disk" in page.types.room_text
+
+
+@pytest.mark.native
+def test_more_types_are_shown_when_asked_for(qtbot: QtBot, page: ConvertPage, checkpoint: Path) -> None:
+    look_at(qtbot, page, checkpoint)
+    types = page.types
+    usual = {"Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "BF16"}
+    assert set(types.table.visible_types) == usual
+    types.more_button.click()
+    assert {"F32", "Q4_K_S"} < set(types.table.visible_types)
+    sizes = [file.size_bytes for file in types.files]
+    assert sizes == sorted(sizes)
+    types.table.tick("F32", True)
+    types.more_button.click()
+    assert set(types.table.visible_types) == {*usual, "F32"}  # what is ticked stays in sight
+
+
+@pytest.mark.native
+def test_types_that_do_not_fit_on_the_disk_cannot_be_started(qtbot: QtBot, page: ConvertPage, checkpoint: Path) -> None:
+    look_at(qtbot, page, checkpoint)
+    plan = page.plan
+    assert plan is not None
+    sizes = {file.type: file.size_bytes for file in plan.files}
+    page.types.show_plan(replace(plan, free_bytes=sizes["Q8_0"] + 1))
+    page.types.table.tick("Q4_K_M", False)
+    page.types.table.tick("Q8_0", True)
+    assert page.types.can_start
+    assert not page.types.table.cell("BF16", SIZE).icon().isNull()  # does not fit alone
+    page.types.table.tick("Q2_K", True)  # fits alone, not with the other
+    assert not page.types.can_start
+    both = format_size(sizes["Q8_0"] + sizes["Q2_K"])
+    assert page.types.room_text.startswith(f"{both} are needed, {format_size(sizes['Q8_0'])} are free")
+    page.types.table.tick("Q8_0", False)
+    assert page.types.can_start
+    page.types.table.tick("Q2_K", False)
+    assert not page.types.can_start
+
+
+@pytest.mark.native
+def test_by_keyboard_alone(qtbot: QtBot, page: ConvertPage, checkpoint: Path) -> None:
+    look_at(qtbot, page, checkpoint)
+    table = page.types.table
+    assert page.window().focusWidget() is table
+    qtbot.keyClick(table, Qt.Key.Key_Space)
+    assert page.types.chosen == ()
+    qtbot.keyClick(table, Qt.Key.Key_Return)
+    assert not page.busy
+    qtbot.keyClick(table, Qt.Key.Key_Up)
+    qtbot.keyClick(table, Qt.Key.Key_Space)
+    assert page.types.chosen == ("Q3_K_M",)
+    qtbot.keyClick(table, Qt.Key.Key_Return)
+    assert page.busy
+    assert page.window().focusWidget() is page.progress.cancel_button
+    qtbot.waitUntil(lambda: page.progress.result_path.endswith("Q3_K_M.gguf"), timeout=60_000)
+    assert page.window().focusWidget() is page.progress.chat_button
+
+
+def test_a_folder_that_is_no_checkpoint_is_told(qtbot: QtBot, page: ConvertPage, tmp_path: Path) -> None:
     page.look_at(str(tmp_path))
     qtbot.waitUntil(lambda: page.notice.isVisible(), timeout=30_000)
     assert "config.json" in page.notice.message
     assert not page.types.isVisible()
+    assert page.source.text == ""
 
 
 @pytest.mark.native
-def test_cancel_leaves_nothing(qtbot: QtBot, open_window: OpenWindow, checkpoint: Path, home: Home) -> None:
-    window = open_window(with_model=False, ready=False)
-    page = window.convert
-    window.show_page("convert")
-    page.look_at(str(checkpoint))
-    qtbot.waitUntil(lambda: page.types.isVisible(), timeout=30_000)
+def test_cancel_keeps_what_is_done_or_leaves_nothing(
+    qtbot: QtBot, page: ConvertPage, checkpoint: Path, home: Home
+) -> None:
+    look_at(qtbot, page, checkpoint)
     page.start(("Q4_K_M",))
     page.cancel()
     qtbot.waitUntil(lambda: not page.busy, timeout=30_000)
-    assert "cancelled" in page.notice.message
-    assert list(home.models.iterdir()) == []
+    qtbot.waitUntil(lambda: bool(page.notice.isVisible() or page.unfinished.cards), timeout=10_000)
+    parts = list(home.models.iterdir())
+    assert bool(page.unfinished.cards) == bool(parts)
+    assert ("Nothing was left behind" in page.notice.message) == (not parts)
+    assert page.types.isVisible()
 
 
-def test_each_type_has_its_size_and_a_verdict() -> None:
-    choices = type_choices({"types": ["Q4_K_M", "Q8_0"], "output_bytes": [4_000_000_000, 20_000_000_000]}, DEVICES)
-    assert [choice.verdict for choice in choices] == ["should fit on your processor", "too big: 11.0 GB of memory free"]
-    assert choices[0].quality.startswith("recommended")
+def stopped(home: Home, source: Path, name: str) -> ConvertRequest:
+    """What a conversion leaves whose process was killed: its note and a part."""
+    file = home.models / f"{name}-Q8_0.gguf"
+    request = ConvertRequest(str(source), ("Q8_0",), files=(file,))
+    part_path(file).write_bytes(b"x" * 4096)
+    if not source.exists():
+        with pytest.raises(AppError):
+            convert(Pronk(home), request, lambda _: None)
+        return request
+    config = source / "config.json"
+    text = config.read_text(encoding="utf-8")
+    config.write_text("{")
+    with pytest.raises(AppError):
+        convert(Pronk(home), request, lambda _: None)
+    config.write_text(text, encoding="utf-8")
+    return request
 
 
-def test_chat_now_takes_the_recommended_type() -> None:
-    eight, four = {"type": "Q8_0", "path": "/m/8.gguf"}, {"type": "Q4_K_M", "path": "/m/4.gguf"}
-    assert best_path([eight, four]) == "/m/4.gguf"
-    assert best_path([eight]) == "/m/8.gguf"
-    assert best_path([]) == ""
+@pytest.mark.native
+def test_a_stopped_conversion_is_offered_and_goes_on(
+    qtbot: QtBot, page: ConvertPage, checkpoint: Path, home: Home
+) -> None:
+    window = page.window()
+    assert isinstance(window, Window)
+    window.show_page("chat")
+    request = stopped(home, checkpoint, "模型-tiny")
+    window.show_page("convert")
+    qtbot.waitUntil(lambda: bool(page.unfinished.cards), timeout=10_000)
+    (card,) = page.unfinished.cards
+    assert card.text == "The conversion of 模型 tiny to Q8_0 was stopped. What is done is kept."
+    card.continue_button.click()
+    assert page.unfinished.cards == []
+    qtbot.waitUntil(lambda: page.progress.result_path == str(request.files[0]), timeout=60_000)
+    assert [path.name for path in home.models.iterdir()] == [request.files[0].name]
+    window.show_page("chat")
+    window.show_page("convert")
+    qtbot.waitUntil(lambda: [one.path for one in window.library.view.models] == [str(request.files[0])])
+    assert page.unfinished.cards == []
 
 
-def test_pace_says_what_is_known() -> None:
-    assert pace(0, 10_000_000, 0.0) == "0 B of 10.0 MB"
-    assert pace(5_000_000, 10_000_000, 2.0) == "5.0 MB of 10.0 MB · 2.5 MB/s · 2 s left"
+def test_discarding_can_be_undone_for_a_while(qtbot: QtBot, page: ConvertPage, home: Home) -> None:
+    window = page.window()
+    assert isinstance(window, Window)
+    window.show_page("chat")
+    request = stopped(home, home.root / "gone", "gone")
+    window.show_page("convert")
+    qtbot.waitUntil(lambda: bool(page.unfinished.cards), timeout=10_000)
+    page.unfinished.discard(request)
+    assert page.unfinished.cards == []
+    assert part_path(request.files[0]).exists()
+    page.notice.findChild(QPushButton).click()
+    qtbot.waitUntil(lambda: bool(page.unfinished.cards), timeout=10_000)
+    page.unfinished.discard(request)
+    page.notice.dismiss()  # as the end of its time
+    qtbot.waitUntil(lambda: not part_path(request.files[0]).exists(), timeout=10_000)
+    page.hide()
+    page.show()
+    assert page.unfinished.cards == []
+
+
+@pytest.mark.native
+def test_the_folder_is_shown(qtbot: QtBot, page: ConvertPage, tmp_path: Path) -> None:
+    class Manager(QObject):
+        opened = ""
+
+        @Slot(QUrl)
+        def show(self, url: QUrl) -> None:
+            self.opened = url.toLocalFile()
+
+    if os.name == "nt":
+        pytest.skip("the Explorer is started there")
+    manager = Manager()
+    QDesktopServices.setUrlHandler("file", manager, "show")
+    page.progress.folder_asked.emit(str(tmp_path / "a b.gguf"))
+    QDesktopServices.unsetUrlHandler("file")
+    assert manager.opened == str(tmp_path)
