@@ -26,7 +26,7 @@ from converters.native_check import Types, choose_types
 from converters.output import PartFile, Parts, check_disk, fingerprint_of, part_files
 from converters.plan import OutputFile, peak_memory_bytes, plan_file
 from converters.quant_rules import choose
-from converters.quant_types import FILE_TYPES, UNQUANTIZED, FileType, GgmlType
+from converters.quant_types import FILE_TYPES, UNQUANTIZED, FileType, GgmlType, header_number
 from converters.quantize import Workshop, convert_blocks, targets_of
 from converters.registry import find_family
 from converters.tokenizer.detect import Parity, detect
@@ -76,12 +76,13 @@ class Prepared:
         tokenizer = {**self.tokenizer.metadata(pre), **self.family.tokenizer_values(self.tokenizer.config)}
         shared = {**self.general, **self.family.metadata()}
         shapes = {source.name: source.shape for source in self.sources}
-        first_step = choose(FILE_TYPES[self.wide.name], self.family.model_sizes(), shapes, self.wide)
+        kept = _packed(self.sources)
+        first_step = choose(FILE_TYPES[self.wide.name], self.family.model_sizes(), shapes, self.wide, kept)
         return [
             plan_file(
                 path,
                 kind,
-                {**shared, **file_metadata(kind.number), **tokenizer},
+                {**shared, **file_metadata(header_number(kind, types.values())), **tokenizer},
                 types,
                 self.sources,
                 None if kind.name in UNQUANTIZED else first_step,
@@ -103,7 +104,7 @@ def prepare(request: Request, helper: Helper, cancel: Cancel) -> Prepared:
     cancel.check()
     general = general_metadata(checkpoint.folder, family.ARCHITECTURE, {s.name: s.shape for s in sources})
     metadata = {**general, **family.metadata()}
-    types, warnings = choose_types(file_types, family.model_sizes(), metadata, sources, wide, helper)
+    types, warnings = choose_types(file_types, family.model_sizes(), metadata, sources, wide, helper, _packed(sources))
     paths = _output_paths(request.output, checkpoint.folder, file_types)
     return Prepared(
         checkpoint=checkpoint,
@@ -121,11 +122,16 @@ def prepare(request: Request, helper: Helper, cancel: Cancel) -> Prepared:
     )
 
 
+def _packed(sources: Sequence[SourceTensor]) -> dict[str, GgmlType]:
+    """Give the tensors that stay as the checkpoint packs them."""
+    return {source.name: source.transform.packed for source in sources if source.transform.packed is not None}
+
+
 def _load_tokenizer(checkpoint: Checkpoint, family: Family) -> LoadedTokenizer:
-    n_vocab = checkpoint.config.get("vocab_size")
+    n_vocab = family.config.get("vocab_size")
     if type(n_vocab) is not int:
         raise BadCheckpoint("config.json has no vocab_size.")
-    return load_tokenizer(checkpoint.folder, checkpoint.config, n_vocab, family.PRE_TOKENIZERS)
+    return load_tokenizer(checkpoint.folder, checkpoint.config, n_vocab, family.PRE_TOKENIZERS, family.TOKENIZERS)
 
 
 def dry_run(request: Request, cancel: Cancel) -> JsonObject:

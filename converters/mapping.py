@@ -89,7 +89,7 @@ def map_tensors(checkpoint: Checkpoint, family: Family, n_tokens: int) -> Mapped
     stored, dropped = _kept(checkpoint, family)
     table = family.table(stored.keys())
     places = dict(_expand(table, family))
-    tied = _tied_output(checkpoint.config, stored, family)
+    tied = _tied_output(family.config, stored, family)
     _check_complete(places, table, stored, family, tied)
     dropped += [stored.pop(name).name for name in tied if name in stored]
     companions = {name for targets in places.values() for place in targets for name in place.companions}

@@ -6,6 +6,7 @@ from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.families.base import Family
 from converters.families.gemma import Gemma
 from converters.families.gemma2 import Gemma2
+from converters.families.gemma3 import Gemma3
 from converters.families.llama import Llama
 from converters.families.mixtral import Mixtral
 from converters.families.olmo2 import Olmo2
@@ -17,6 +18,8 @@ from converters.jsonfile import JsonObject
 
 FAMILIES: Mapping[str, type[Family]] = {
     "Gemma2ForCausalLM": Gemma2,
+    "Gemma3ForCausalLM": Gemma3,
+    "Gemma3ForConditionalGeneration": Gemma3,
     "GemmaForCausalLM": Gemma,
     "LlamaForCausalLM": Llama,
     "LLaMAForCausalLM": Llama,

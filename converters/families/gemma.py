@@ -13,6 +13,7 @@ from converters.jsonfile import JsonObject
 from converters.transforms import IDENTITY, NORM_PLUS_ONE, Transform
 from converters.values import Value, flag, u32
 
+TOKENIZER_VALUES = {"tokenizer.ggml.add_space_prefix": flag(False)}
 _END_OF_TURN = 107  # in every vocabulary of Gemma and Gemma 2
 
 
@@ -35,5 +36,4 @@ class Gemma(Decoder):
 
     def tokenizer_values(self, tokenizer_config: JsonObject) -> dict[str, Value]:
         """Text starts without a space; the end of a turn is a token of its own."""
-        end_of_turn = {"tokenizer.ggml.eot_token_id": u32(_END_OF_TURN)} if self.ARCHITECTURE == "gemma" else {}
-        return {"tokenizer.ggml.add_space_prefix": flag(False), **end_of_turn}
+        return {**TOKENIZER_VALUES, "tokenizer.ggml.eot_token_id": u32(_END_OF_TURN)}

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from converters.families.base import Target, size
 from converters.families.decoder import ATTENTION, FEED_FORWARD, block_names
-from converters.families.gemma import Gemma
+from converters.families.gemma import TOKENIZER_VALUES, Gemma
 from converters.jsonfile import JsonObject
 from converters.values import Value, f32, u32
 
@@ -41,7 +41,10 @@ class Gemma2(Gemma):
             "gemma2.attention.sliding_window": u32(self.n_window),
         }
 
+    def tokenizer_values(self, tokenizer_config: JsonObject) -> dict[str, Value]:
+        """Text starts without a space."""
+        return TOKENIZER_VALUES
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Give the shape of the usual weights and of the additional norms."""
-        norms = ("blk.{i}.post_attention_norm.weight", "blk.{i}.post_ffw_norm.weight")
-        return super().shapes() | dict.fromkeys(norms, (self.n_embd,))
+        return super().shapes() | dict.fromkeys(SANDWICH_NORMS.values(), (self.n_embd,))
