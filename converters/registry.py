@@ -7,6 +7,9 @@ from converters.families.base import Family
 from converters.families.gemma import Gemma
 from converters.families.gemma2 import Gemma2
 from converters.families.gemma3 import Gemma3
+from converters.families.granite import Granite
+from converters.families.granitemoe import GraniteMoe
+from converters.families.granitemoehybrid import GraniteMoeHybrid
 from converters.families.llama import Llama
 from converters.families.mixtral import Mixtral
 from converters.families.olmo2 import Olmo2
@@ -21,6 +24,10 @@ FAMILIES: Mapping[str, type[Family]] = {
     "Gemma3ForCausalLM": Gemma3,
     "Gemma3ForConditionalGeneration": Gemma3,
     "GemmaForCausalLM": Gemma,
+    "GraniteForCausalLM": Granite,
+    "GraniteMoeForCausalLM": GraniteMoe,
+    "GraniteMoeHybridForCausalLM": GraniteMoeHybrid,
+    "GraniteMoeSharedForCausalLM": GraniteMoe,
     "LlamaForCausalLM": Llama,
     "LLaMAForCausalLM": Llama,
     "MistralForCausalLM": Llama,
