@@ -16,7 +16,9 @@ from converters.families.olmo2 import Olmo2
 from converters.families.olmo3 import Olmo3
 from converters.families.olmoe import Olmoe
 from converters.families.qwen2 import Qwen2
+from converters.families.qwen2_moe import Qwen2Moe
 from converters.families.qwen3 import Qwen3
+from converters.families.qwen3_moe import Qwen3Moe
 from converters.jsonfile import JsonObject
 
 FAMILIES: Mapping[str, type[Family]] = {
@@ -37,8 +39,10 @@ FAMILIES: Mapping[str, type[Family]] = {
     "OlmoeForCausalLM": Olmoe,
     "Qwen2ForCausalLM": Qwen2,
     "Qwen2Model": Qwen2,
+    "Qwen2MoeForCausalLM": Qwen2Moe,
     "Qwen3ForCausalLM": Qwen3,
     "Qwen3Model": Qwen3,
+    "Qwen3MoeForCausalLM": Qwen3Moe,
 }
 
 

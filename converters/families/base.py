@@ -84,10 +84,9 @@ class Family:
         """Give the config with what it leaves to be inferred, as from the stored tensors' names."""
         return config
 
-    @classmethod
-    def canonical(cls, name: str) -> str:
+    def canonical(self, name: str) -> str:
         """Give a stored tensor's name as the tables have it."""
-        for theirs, ours in cls.PREFIXES.items():
+        for theirs, ours in self.PREFIXES.items():
             if name.startswith(theirs):
                 return ours + name.removeprefix(theirs)
         return name

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converters.errors import BadCheckpoint
+from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.families.qwen2 import Qwen2
 from converters.families.qwen3 import Qwen3
+from converters.families.qwen3_moe import Qwen3Moe
 from converters.folder_facts import POOLING, RERANK_TOKENS
 from tests.support.transforming import applied
 
@@ -47,3 +48,34 @@ def test_defaults_are_those_of_the_hf_class() -> None:
     assert values["qwen3.attention.key_length"].data == 128
     assert values["qwen3.rope.freq_base"].data == 10000.0
     assert metadata(Qwen2, max_position_embeddings=None)["qwen2.context_length"] == 32768
+
+
+MOE = CONFIG | {
+    "architectures": ["Qwen3MoeForCausalLM"], "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 8,
+}  # fmt: skip
+FUSED = ["model.layers.1.mlp.experts.gate_up_proj", "model.layers.1.mlp.experts.down_proj"]
+
+
+def test_each_block_has_its_experts_in_one_form() -> None:
+    family = Qwen3Moe.from_config(MOE, FUSED)
+    rows = ("model.layers.{i}.mlp.experts.{e}.gate_proj.weight", FUSED[0].replace("1", "{i}"))
+    assert [[family.has(row, i) for row in rows] for i in range(2)] == [[True, False], [False, True]]
+
+
+@pytest.mark.parametrize("more", [{"mlp_only_layers": [0]}, {"decoder_sparse_step": 2}])
+def test_layers_without_experts_are_refused(more: dict[str, Any]) -> None:
+    with pytest.raises(UnsupportedModel, match="no experts"):
+        Qwen3Moe.from_config(MOE | more)
+
+
+@pytest.mark.parametrize("used", [0, 5])
+def test_senseless_expert_counts_are_refused(used: int) -> None:
+    with pytest.raises(BadCheckpoint, match=f"{used} of 4 experts"):
+        Qwen3Moe.from_config(MOE | {"num_experts_per_tok": used})
+
+
+@pytest.mark.parametrize("shape", [(4, 7, 6), (28,)])
+def test_a_fused_tensor_that_cannot_be_halved_is_refused(shape: tuple[int, ...]) -> None:
+    transform = Qwen3Moe.from_config(MOE).transform("blk.{i}.ffn_gate_exps.weight")
+    with pytest.raises(BadCheckpoint, match=str(shape[0])):
+        applied(transform, np.zeros(shape, np.float32))
