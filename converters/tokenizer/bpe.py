@@ -66,7 +66,7 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
 
 def require_byte_level_bpe(tokenizer: JsonObject) -> None:
     """Raise NotYet when tokenizer.json holds another kind of tokenizer than byte-level BPE."""
-    model = _model(tokenizer)
+    model = model_of(tokenizer)
     if model.get("type", "BPE") != "BPE":
         raise NotYet(f"The tokenizer is of kind {model.get('type')}; only byte-level BPE is converted for now.")
     if model.get("byte_fallback") or '"ByteLevel"' not in _text_of(tokenizer):
@@ -77,7 +77,7 @@ def require_byte_level_bpe(tokenizer: JsonObject) -> None:
 
 def read_vocab(tokenizer: JsonObject, added: Sequence[JsonObject], n_vocab: int, codec: Codec) -> BpeVocab:
     """Build the token list, padded to n_vocab with unused tokens; added are all added tokens (see added_tokens)."""
-    by_id = _tokens_by_id(_model(tokenizer), added)
+    by_id = tokens_by_id(model_of(tokenizer), added)
     largest = max(by_id, default=-1)
     if largest >= n_vocab or n_vocab > MAX_TOKENS:
         raise BadCheckpoint(
@@ -86,7 +86,7 @@ def read_vocab(tokenizer: JsonObject, added: Sequence[JsonObject], n_vocab: int,
         )
     added_by_id = {entry["id"]: entry for entry in added}
     pairs = [_entry(i, by_id.get(i), added_by_id.get(i), codec) for i in range(n_vocab)]
-    return BpeVocab([token for token, _ in pairs], [kind for _, kind in pairs], _merges(_model(tokenizer)))
+    return BpeVocab([token for token, _ in pairs], [kind for _, kind in pairs], merges_of(model_of(tokenizer)))
 
 
 def added_tokens(tokenizer: JsonObject, tokenizer_config: JsonObject) -> list[JsonObject]:
@@ -101,12 +101,14 @@ def added_tokens(tokenizer: JsonObject, tokenizer_config: JsonObject) -> list[Js
 
 
 def _checked_added(entry: Any) -> JsonObject:
-    if isinstance(entry, dict) and type(entry.get("id")) is int and isinstance(entry.get("content"), str):
-        return entry
+    usable = isinstance(entry, dict) and type(entry.get("id")) is int and entry["id"] >= 0
+    if usable and isinstance(entry.get("content"), str):
+        return dict(entry)
     raise BadCheckpoint("tokenizer.json: an added token has no id or no content.", hint="Download the file again.")
 
 
-def _model(tokenizer: JsonObject) -> JsonObject:
+def model_of(tokenizer: JsonObject) -> JsonObject:
+    """Give the part of tokenizer.json that holds vocab and merges."""
     model = tokenizer.get("model")
     if not isinstance(model, dict):
         raise BadCheckpoint("tokenizer.json has no model.", hint="Download the file again.")
@@ -119,7 +121,8 @@ def _text_of(tokenizer: JsonObject) -> str:
     return json.dumps([tokenizer.get("pre_tokenizer"), tokenizer.get("decoder")])
 
 
-def _tokens_by_id(model: JsonObject, added: Sequence[JsonObject]) -> dict[int, str]:
+def tokens_by_id(model: JsonObject, added: Sequence[JsonObject]) -> dict[int, str]:
+    """Give all tokens; an added one goes before the vocab's of the same id."""
     vocab = model.get("vocab")
     if not isinstance(vocab, dict) or not all(type(number) is int and number >= 0 for number in vocab.values()):
         raise BadCheckpoint("tokenizer.json has no usable vocab.", hint="Download the file again.")
@@ -152,7 +155,8 @@ def looks_special(token: str) -> bool:
     return any(token.startswith(first) and token.endswith(last) for first, last in framed)
 
 
-def _merges(model: Mapping[str, Any]) -> list[str]:
+def merges_of(model: Mapping[str, Any]) -> list[str]:
+    """Give the merges by rank, as in BpeVocab."""
     merges = model.get("merges")
     if not isinstance(merges, list):
         raise BadCheckpoint("tokenizer.json has no merges.", hint="Download the file again.")

@@ -1,17 +1,21 @@
 """Vocabularies that llama.cpp merges by scores, or shares their token types: SentencePiece's, in all its forms."""
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from converters.errors import BadCheckpoint
+from converters.jsonfile import JsonObject
+from converters.tokenizer.bpe import looks_special
 from converters.tokenizer.loaded import MAX_TOKENS, TokenType
 from converters.values import Value, f32s, i32s, text, texts
 
 SPACE = "\u2581"  # how SentencePiece writes a space
 ADDED_SCORE, PADDING_SCORE = -1000.0, -10000.0  # as llama.cpp's converter gives them
 _N_PROBED = 24
+_log = logging.getLogger(__name__)
 
 
 class Token(NamedTuple):
@@ -23,9 +27,14 @@ class Token(NamedTuple):
 
 
 def padded(tokens: Mapping[int, Token], n_vocab: int) -> list[Token]:
-    """Give the tokens by id, gaps filled with unused ones; raises BadCheckpoint on what llama.cpp aborts on."""
+    """Give the tokens by id, gaps filled with unused ones; raises BadCheckpoint on what llama.cpp aborts on.
+
+    Tokens from n_vocab on, which have no row in the weights, are left out."""
     if not 0 < n_vocab <= MAX_TOKENS:
         raise BadCheckpoint(f"config.json's vocab_size is {n_vocab}, which makes no sense.")
+    beyond = [number for number in tokens if number >= n_vocab]
+    if beyond:
+        _log.warning("%d tokens from id %d on have no row in the weights and are left out", len(beyond), min(beyond))
     filled = [tokens.get(i) or Token(f"[PAD{i}]", PADDING_SCORE, TokenType.UNUSED) for i in range(n_vocab)]
     ids = {token.text: i for i, token in enumerate(filled)}
     if len(ids) < n_vocab:
@@ -38,6 +47,18 @@ def padded(tokens: Mapping[int, Token], n_vocab: int) -> list[Token]:
     if unusable is not None:
         raise BadCheckpoint(f"The tokenizer gives {unusable.text!r} the score {unusable.score}.")
     return filled
+
+
+def added_token(entry: JsonObject) -> Token:
+    """Give an added token; what is not special loses SentencePiece's sign for a space."""
+    if entry.get("special") or looks_special(entry["content"]):
+        return Token(entry["content"], ADDED_SCORE, TokenType.CONTROL)
+    return spaced(Token(entry["content"], ADDED_SCORE, TokenType.USER_DEFINED))
+
+
+def spaced(token: Token) -> Token:
+    """Write spaces plainly: user-defined tokens are looked for in the text as it came."""
+    return token._replace(text=token.text.replace(SPACE, " "))
 
 
 def scored_values(model: str, tokens: Sequence[Token]) -> dict[str, Value]:

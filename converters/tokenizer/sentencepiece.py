@@ -4,21 +4,18 @@ Source of the rules: llama.cpp conversion/base.py, _create_vocab_sentencepiece, 
 takes user-defined pieces as such, and the added tokens of a tokenizer.json in every family.
 """
 
-import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.jsonfile import JsonObject, read_optional
-from converters.tokenizer.bpe import added_tokens, looks_special
+from converters.tokenizer.bpe import added_tokens
 from converters.tokenizer.loaded import HfTokenizer, LoadedTokenizer, TokenType
-from converters.tokenizer.scored import ADDED_SCORE, SPACE, Token, padded, probed_tokens, scored_values
+from converters.tokenizer.scored import ADDED_SCORE, Token, added_token, padded, probed_tokens, scored_values, spaced
 from converters.tokenizer.sentencepiece_model import SentencePieceModel, read_sentencepiece
 from converters.tokenizer.sentencepiece_reference import reference_tokenizer
 from converters.tokenizer.special import special_metadata, template_metadata
 from converters.values import flag
-
-_log = logging.getLogger(__name__)
 
 
 def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str] = ()) -> LoadedTokenizer | None:
@@ -33,7 +30,7 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
         raise UnsupportedModel(f"{path.name} is of SentencePiece's kind {model.kind}; only bpe is merged by scores.")
     tokenizer = read_optional(folder / "tokenizer.json")
     tokenizer_config = read_optional(folder / "tokenizer_config.json")
-    tokens = padded(_tokens(model, _listed(folder), added_tokens(tokenizer, tokenizer_config), n_vocab), n_vocab)
+    tokens = padded(_tokens(model, _listed(folder), added_tokens(tokenizer, tokenizer_config)), n_vocab)
     return LoadedTokenizer(
         config=tokenizer_config,
         values={
@@ -56,30 +53,14 @@ def _reference(folder: Path, model: SentencePieceModel, tokens: Sequence[Token])
 
 
 def _tokens(
-    model: SentencePieceModel, listed: Iterable[tuple[int, str]], added: Iterable[JsonObject], n_vocab: int
+    model: SentencePieceModel, listed: Iterable[tuple[int, str]], added: Iterable[JsonObject]
 ) -> dict[int, Token]:
     """Give the pieces, overridden by what is listed in added_tokens.json, and that by the added tokens proper."""
-    tokens = {
-        i: _spaced(piece) if piece.type is TokenType.USER_DEFINED else piece for i, piece in enumerate(model.pieces)
-    }
-    tokens |= {number: Token(content, ADDED_SCORE, TokenType.USER_DEFINED) for number, content in listed}
+    user_defined = TokenType.USER_DEFINED
+    tokens = {i: spaced(piece) if piece.type is user_defined else piece for i, piece in enumerate(model.pieces)}
+    tokens |= {number: Token(content, ADDED_SCORE, user_defined) for number, content in listed}
     tokens |= {entry["id"]: added_token(entry) for entry in added}
-    beyond = [number for number in tokens if not 0 <= number < n_vocab]
-    if beyond:
-        _log.warning("%d tokens from id %d on have no row in the weights and are left out", len(beyond), min(beyond))
     return tokens
-
-
-def added_token(entry: JsonObject) -> Token:
-    """Give an added token; what is not special loses SentencePiece's sign for a space."""
-    if entry.get("special") or looks_special(entry["content"]):
-        return Token(entry["content"], ADDED_SCORE, TokenType.CONTROL)
-    return _spaced(Token(entry["content"], ADDED_SCORE, TokenType.USER_DEFINED))
-
-
-def _spaced(token: Token) -> Token:
-    """Write spaces plainly: user-defined tokens are looked for in the text as it came."""
-    return token._replace(text=token.text.replace(SPACE, " "))
 
 
 def _listed(folder: Path) -> list[tuple[int, str]]:

@@ -18,6 +18,7 @@ _ID_KEYS = {
     "bos": "bos_token_id", "eos": "eos_token_id", "unk": "unknown_token_id", "sep": "seperator_token_id",
     "pad": "padding_token_id", "mask": "mask_token_id", "eot": "eot_token_id", "eom": "eom_token_id",
 }  # fmt: skip
+_STATED = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")  # the other two only come from a template
 _ADD_KINDS = ("bos", "eos", "sep")
 _MAX_TEMPLATE_BYTES = 4 << 20
 
@@ -53,7 +54,7 @@ def special_metadata(
 
 def _contents(tokenizer_config: JsonObject) -> dict[str, str]:
     contents = {}
-    for kind in (*_ID_KEYS, "cls"):
+    for kind in _STATED:
         entry = tokenizer_config.get(f"{kind}_token")
         entry = entry.get("content") if isinstance(entry, dict) else entry
         if isinstance(entry, str):
@@ -129,7 +130,7 @@ def _ids(content: dict[str, str], config: JsonObject, added: Sequence[JsonObject
     for entry in added:
         by_text.setdefault(entry["content"], entry["id"])
     ids = {}
-    for kind in _ID_KEYS:
+    for kind in (kind for kind in _ID_KEYS if kind in _STATED or kind in content):
         numbers = (by_text.get(content.get(kind, "")), config.get(f"{kind}_token_id"))
         number = next((number for number in numbers if type(number) is int and 0 <= number < n_vocab), None)
         if number is not None:

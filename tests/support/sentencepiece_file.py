@@ -1,8 +1,11 @@
-"""Writes tokenizer.model files for tests, and gives the pieces of a real vocabulary."""
+"""Writes SentencePiece tokenizers for tests, in both of their forms, and gives the pieces of a real vocabulary."""
 
+import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tests.support.gguf_file import read_gguf
 from tests.support.models import gemma3_gguf
@@ -47,6 +50,7 @@ def varint(value: int) -> bytes:
     return low + bytes([value])
 
 
+@cache
 def gemma3_pieces(n: int | None = None) -> list[Piece]:
     """Give Gemma 3's vocabulary as its own tokenizer.model has it: all, or the first n with all single characters."""
     facts = read_gguf(gemma3_gguf()).metadata
@@ -59,3 +63,29 @@ def _gemma_piece(text: str, score: float, kind: int) -> Piece:
     """Undo what a converter did: spaces have SentencePiece's sign again, and all but normal pieces the score 0."""
     kind = UNKNOWN if text == "<unk>" else USER_DEFINED if text.startswith("<unused") else kind
     return text.replace(" ", "\u2581"), score if kind == NORMAL else 0.0, kind
+
+
+def write_byte_fallback(folder: Path, pieces: Sequence[Piece], prefix: bool) -> Path:
+    """Write the pieces as a tokenizer.json alone, as transformers saves them: BPE with merges in the order of ids."""
+    kinds = {text: kind for text, _, kind in pieces}
+    special = [i for i, (_, _, kind) in enumerate(pieces) if kind in (UNKNOWN, CONTROL)]
+    ids = {text: i for i, (text, _, _) in enumerate(pieces)}
+    mergeable = {text: i for text, i in ids.items() if kinds[text] in (NORMAL, USER_DEFINED)}
+    pairs = ((text[:cut], text[cut:]) for text in mergeable for cut in range(1, len(text)))
+    steps: list[dict[str, Any]] = [{"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]
+    document = {
+        "added_tokens": [_added(i, pieces[i][0]) for i in special],
+        "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "\u2581"}] * prefix + steps},
+        "decoder": {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]},
+        "model": {
+            "type": "BPE", "unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True, "vocab": ids,
+            "merges": [pair for pair in pairs if pair[0] in mergeable and pair[1] in mergeable],
+        },
+    }  # fmt: skip
+    (folder / "tokenizer.json").write_text(json.dumps(document), encoding="utf-8")
+    return folder
+
+
+def _added(number: int, content: str) -> dict[str, Any]:
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    return {"id": number, "content": content, "special": True, **flags}
