@@ -29,6 +29,7 @@ from converters.quant_rules import choose
 from converters.quant_types import FILE_TYPES, UNQUANTIZED, FileType, GgmlType, header_number
 from converters.quantize import Workshop, convert_blocks, targets_of
 from converters.registry import find_family
+from converters.self_check import check_files
 from converters.tokenizer.detect import Parity, detect
 from converters.tokenizer.load import LoadedTokenizer, load_tokenizer
 from converters.tokenizer.probe_texts import probe_texts
@@ -73,7 +74,8 @@ class Prepared:
 
     def files(self, pre: str) -> list[OutputFile]:
         """Lay out every file, with the tokenizer's pre-tokenizer of that name."""
-        tokenizer = {**self.tokenizer.metadata(pre), **self.family.tokenizer_values(self.tokenizer.config)}
+        named = self.tokenizer.ids_of(self.family.SPECIAL_TOKENS)
+        tokenizer = {**self.tokenizer.metadata(pre), **named, **self.family.tokenizer_values(self.tokenizer.config)}
         shared = {**self.general, **self.family.metadata()}
         shapes = {source.name: source.shape for source in self.sources}
         kept = _packed(self.sources)
@@ -169,19 +171,20 @@ def convert(request: Request, cancel: Cancel, listener: Listener) -> JsonObject:
         listener.progress("read", 0, prepared.checkpoint.size_bytes, "tokenizer")
         parity = find_parity(prepared, helper, cancel)
         files = prepared.files(parity.pre)
-        digests, resumed_bytes = _write(prepared, files, request.threads, helper, cancel, listener)
+        written = _write(prepared, files, request.threads, helper, cancel, listener)
     return {
         "files": [
             {"path": str(file.path), "type": file.file_type.name, "size_bytes": file.size_bytes, "sha256": digest}
-            for file, digest in zip(files, digests, strict=True)
+            for file, digest in zip(files, written.digests, strict=True)
         ],
         "architecture": prepared.family.ARCHITECTURE,
         "hf_class": prepared.class_name,
         "elapsed_s": round(time.monotonic() - start, 3),
         "tokenizer_parity": {"checked": parity.checked, "equal": parity.equal, "pre": parity.pre},
-        "resumed_bytes": resumed_bytes,
+        "self_check": _single(written.checks),
+        "resumed_bytes": written.resumed_bytes,
         "dropped": prepared.dropped,
-        "warnings": prepared.warnings + _parity_warnings(parity),
+        "warnings": prepared.warnings + _parity_warnings(parity) + written.warnings,
     }
 
 
@@ -196,6 +199,14 @@ def find_parity(prepared: Prepared, helper: Helper, cancel: Cancel) -> Parity:
         return detect(path, tokenizer.candidates, texts, tokenizer.reference, helper, cancel)
 
 
+@dataclass(frozen=True)
+class _Written:
+    digests: list[str]
+    resumed_bytes: int
+    checks: list[JsonObject]
+    warnings: list[str]
+
+
 def _write(
     prepared: Prepared,
     files: Sequence[OutputFile],
@@ -203,17 +214,18 @@ def _write(
     helper: Helper,
     cancel: Cancel,
     listener: Listener,
-) -> tuple[list[str], int]:
-    """Write the files; gives their digests, and the bytes of the checkpoint that an earlier run had done."""
+) -> _Written:
+    """Write the files, check them, and bring them into view."""
     inputs = [tensor.path for tensor in prepared.checkpoint.tensors.values()]
     with part_files(files, fingerprint_of(files, inputs)) as parts:
         with flushed_in_the_background(parts):
             resumed_bytes = _quantize(prepared, parts, n_threads, cancel, listener)
-            digests = _digests(parts.files, cancel, listener)
-        for part in parts.files:  # llama.cpp reads the header and the vocabulary of what was written
-            helper.ask(do="tokenize", model=str(part.path), pre=None, texts=[])
+            with ThreadPoolExecutor(1, thread_name_prefix="digest") as pool:  # beside the trial
+                digesting = pool.submit(_digests, parts.files, cancel, listener)
+                checks, warnings = check_files(parts.files, helper, n_threads)
+                digests = digesting.result()
         _finish(parts, cancel, listener)
-    return digests, resumed_bytes
+    return _Written(digests, resumed_bytes, checks, warnings)
 
 
 def _finish(parts: Parts, cancel: Cancel, listener: Listener) -> None:
@@ -311,7 +323,7 @@ def _plain(metadata: Mapping[str, Value]) -> JsonObject:
     return {key: value.data for key, value in metadata.items()}
 
 
-def _single(values: list[object] | list[int] | list[list[JsonObject]]) -> object:
+def _single(values: Sequence[object]) -> object:
     return values[0] if len(values) == 1 else values
 
 

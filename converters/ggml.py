@@ -17,7 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from converters.errors import BadCheckpoint, EngineFailed
+from converters.jsonfile import JsonObject
 from converters.quant_types import FileType, GgmlType, size_of
+from converters.trial import last_words, try_file
 
 _HINT = "Install llama-cpp-python: `make run` does it."
 
@@ -191,8 +193,12 @@ class Library:
         line = re.compile(r"\]\s+(\S+)\s+-\s+\[[^\]]*\], type =\s+(\S+), size =[^\n]*?(?:\((\w+)\))?\n")
         return {name: new or old for name, old, new in line.findall("".join(self._log))}
 
+    def try_file(self, model: Path, n_tokens: int, n_threads: int) -> JsonObject:
+        """Load a finished file and generate n_tokens: see trial.py."""
+        return try_file(self._api, self._log, model, n_tokens, n_threads)
+
     def _last_words(self) -> str:
-        return " ".join("".join(self._log[-4:]).split())[-300:]
+        return last_words(self._log)
 
 
 def _load_api() -> Any:

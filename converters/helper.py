@@ -1,8 +1,8 @@
 """The helper process: asks llama.cpp what could abort the process that asks.
 
 One JSON request a line on its stdin, one answer a line on its stdout; end of file ends it. {"do": "tokenize", "model",
-"pre" (a name or null), "texts"} gives {"ids"}; {"do": "types", "model", "file_types"} gives {"types"}; a
-failure gives {"error"}.
+"pre" (a name or null), "texts"} gives {"ids"}; {"do": "types", "model", "file_types"} gives {"types"};
+{"do": "try", "model", "n_tokens", "n_threads"} gives what trial.py says; a failure gives {"error"}.
 """
 
 import json
@@ -101,6 +101,7 @@ def serve(requests: TextIO, answers: TextIO) -> None:
         return
     actions: dict[str, Callable[[JsonObject], JsonObject]] = {
         "tokenize": lambda r: {"ids": library.tokenize(Path(r["model"]), r["pre"], r["texts"])},
+        "try": lambda r: library.try_file(Path(r["model"]), r["n_tokens"], r["n_threads"]),
         "types": lambda r: {
             "types": [library.planned_types(Path(r["model"]), FILE_TYPES[name]) for name in r["file_types"]]
         },
