@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from converters.errors import UnsupportedModel
 from converters.families.base import Family, Target, size
-from converters.families.config import words
+from converters.families.config import whole, words
 from converters.families.decoder import ATTENTION, FEED_FORWARD, QK_NORMS
 from converters.families.gemma import TOKENIZER_VALUES, Gemma
 from converters.families.gemma2 import EMBEDDINGS, SANDWICH_NORMS
@@ -54,7 +54,7 @@ class Gemma3(Gemma):
         kinds = words(self.config, "layer_types", self.n_layer)
         if kinds is not None:
             return [kind == "sliding_attention" for kind in kinds]
-        period = self.config.get("sliding_window_pattern", _PERIOD)
+        period = max(1, whole(self.config, "sliding_window_pattern", default=_PERIOD))
         return [bool((i + 1) % period) for i in range(self.n_layer)]
 
     def metadata(self) -> dict[str, Value]:
