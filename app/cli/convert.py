@@ -1,6 +1,7 @@
 """pronk convert: a Hugging Face checkpoint to GGUF."""
 
 import argparse
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from app.actions.context import Pronk
 from app.cli.output import Output, add_events, add_json
+from app.core.errors import Cancelled
 from app.core.units import format_duration, format_size
 
 
@@ -52,7 +54,11 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
         output.done(plan, _plan_text(plan, types))
         return 0
     request = ConvertRequest(arguments.source, types, target, _extra_options(arguments))
-    result = convert(pronk, request, output.event, cancel)
+    try:
+        result = convert(pronk, request, output.event, cancel)
+    except (Cancelled, KeyboardInterrupt):
+        print("\nThe same command goes on where this one stopped.", file=sys.stderr)
+        raise
     output.done(result, _result_text(result))
     return 0
 
@@ -85,6 +91,9 @@ def _result_text(result: dict[str, Any]) -> str:
     lines = [f"{file['type']:8}  {format_size(file['size_bytes']):>9}  {file['path']}" for file in result["files"]]
     parity = result["tokenizer_parity"]
     lines.append(f"Tokenizer: {parity['equal']} of {parity['checked']} texts give the same tokens as the original.")
+    lines += [str(check) for check in result.get("checks", [])]
+    if kept := result.get("resumed_bytes"):
+        lines.append(f"{format_size(kept)} of the checkpoint had been done before.")
     lines += [f"Warning: {warning}" for warning in result.get("warnings", [])]
     lines.append(f"Done in {format_duration(result['elapsed_s'])}.")
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from app.gui.convert.words import tr
 RECOMMENDED = "Q4_K_M"
 USUAL = ("Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "BF16")
 """Shown at once; the others stand behind "More types"."""
-OTHERS = ("Q3_K_S", "Q3_K_L", "Q4_0", "Q4_K_S", "Q5_0", "Q5_K_S", "F16", "F32")
+OTHERS = ("Q3_K_S", "Q3_K_L", "IQ4_XS", "IQ4_NL", "Q4_0", "Q4_1", "Q4_K_S", "Q5_0", "Q5_1", "Q5_K_S", "F16", "F32")
 OFFERED = USUAL + OTHERS
 
 
@@ -19,9 +19,11 @@ def quality_text(name: str) -> str:
         "IQ4_XS": tr("just below Q4_K_M, smaller"),
         "IQ4_NL": tr("4 bits, better than Q4_0"),
         "Q4_0": tr("4 bits, the oldest kind"),
+        "Q4_1": tr("4 bits, an older kind"),
         "Q4_K_S": tr("just below Q4_K_M"),
         "Q4_K_M": tr("recommended: small, good"),
         "Q5_0": tr("5 bits, an older kind"),
+        "Q5_1": tr("5 bits, an older kind"),
         "Q5_K_S": tr("just below Q5_K_M"),
         "Q5_K_M": tr("a little better, larger"),
         "Q6_K": tr("close to the original"),

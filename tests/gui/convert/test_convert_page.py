@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QObject, Qt, QUrl, Slot
+from PySide6.QtCore import QCoreApplication, QEventLoop, QObject, Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
@@ -144,18 +144,41 @@ def test_a_folder_that_is_no_checkpoint_is_told(qtbot: QtBot, page: ConvertPage,
 
 
 @pytest.mark.native
-def test_cancel_keeps_what_is_done_or_leaves_nothing(
-    qtbot: QtBot, page: ConvertPage, checkpoint: Path, home: Home
-) -> None:
+def test_cancelled_before_anything_is_done(qtbot: QtBot, page: ConvertPage, checkpoint: Path, home: Home) -> None:
     look_at(qtbot, page, checkpoint)
     page.start(("Q4_K_M",))
     page.cancel()
     qtbot.waitUntil(lambda: not page.busy, timeout=30_000)
-    qtbot.waitUntil(lambda: bool(page.notice.isVisible() or page.unfinished.cards), timeout=10_000)
-    parts = list(home.models.iterdir())
-    assert bool(page.unfinished.cards) == bool(parts)
-    assert ("Nothing was left behind" in page.notice.message) == (not parts)
+    qtbot.waitUntil(page.notice.isVisible, timeout=10_000)
+    assert page.notice.message == "The conversion was cancelled. Nothing was left behind."
+    assert list(home.models.iterdir()) == []
     assert page.types.isVisible()
+
+
+@pytest.mark.native
+def test_cancel_keeps_what_is_done_and_continue_goes_on(
+    qtbot: QtBot, page: ConvertPage, tmp_path: Path, home: Home
+) -> None:
+    large = tiny_checkpoint(
+        tmp_path / "Large", num_hidden_layers=2, hidden_size=1024, intermediate_size=8192, num_attention_heads=8
+    )
+    look_at(qtbot, page, large)
+    page.start(("Q2_K",))
+    qtbot.waitUntil(lambda: page.progress.done_share > 0.1, timeout=60_000)
+    page.cancel()
+    qtbot.waitUntil(lambda: bool(page.unfinished.cards), timeout=30_000)
+    assert not page.busy
+    assert not page.notice.isVisible()
+    assert {path.suffix for path in home.models.iterdir()} == {".part", ".journal"}
+    page.unfinished.cards[0].continue_button.click()
+    shares: list[float] = []
+    while not page.progress.result_path:
+        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+        shares.append(page.progress.done_share)
+    assert next(share for share in shares if share > 0.02) > 0.1  # it did not begin again
+    assert shares == sorted(shares)
+    assert any("were done already when it was continued" in line for line in page.progress.result_texts)
+    assert [path.name for path in home.models.iterdir()] == ["Large-Q2_K.gguf"]
 
 
 def stopped(home: Home, source: Path, name: str) -> ConvertRequest:
