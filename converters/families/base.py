@@ -41,6 +41,7 @@ class Family:
     HEAD and EMBEDDING are the two tensors that may be tied. VOCAB_ROWS are tensors of the file whose rows are cut or
     filled with zeros to the number of tokens. TOKENIZERS are the kinds of tokenizer to look for, in this order;
     PRE_TOKENIZERS are names to try first, where several of llama.cpp's do the same and this one is customary.
+    SPECIAL_TOKENS are the texts of tokens with a duty (eot, eom, …) whatever the tokenizer's files say.
     """
 
     ARCHITECTURE: ClassVar[str]
@@ -55,6 +56,7 @@ class Family:
     VOCAB_ROWS: ClassVar[frozenset[str]] = frozenset()
     TOKENIZERS: ClassVar[tuple[str, ...]] = ("tekken", "sentencepiece", "spm_bpe", "bpe")
     PRE_TOKENIZERS: ClassVar[tuple[str, ...]] = ()
+    SPECIAL_TOKENS: ClassVar[Mapping[str, str]] = {}
 
     config: JsonObject = dataclasses.field(repr=False, metadata={"key": None})
     n_layer: int = size("num_hidden_layers")

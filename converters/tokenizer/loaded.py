@@ -1,6 +1,6 @@
 """What every kind of tokenizer gives: its GGUF values, and a reference that the ids are compared with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -11,9 +11,13 @@ from tokenizers import Tokenizer
 from converters.errors import BadCheckpoint
 from converters.jsonfile import JsonObject
 from converters.tokenizer.detect import Encoder
-from converters.values import Value, text
+from converters.values import Value, text, u32
 
 MAX_TOKENS = 4_000_000
+ID_KEYS = {
+    "bos": "bos_token_id", "eos": "eos_token_id", "unk": "unknown_token_id", "sep": "seperator_token_id",
+    "pad": "padding_token_id", "mask": "mask_token_id", "eot": "eot_token_id", "eom": "eom_token_id",
+}  # fmt: skip
 
 
 class TokenType(IntEnum):
@@ -70,6 +74,13 @@ class LoadedTokenizer:
     special_tokens: tuple[str, ...]
     reference: Encoder
     names_pre: bool = True  # llama.cpp ignores the name for tokenizers that only have one
+
+    def ids_of(self, special: Mapping[str, str]) -> dict[str, Value]:
+        """Give the keys of special tokens by duty (bos, eot, …) and text; without those that are not there."""
+        tokens = self.values["tokenizer.ggml.tokens"].data
+        assert isinstance(tokens, Sequence)
+        ids = {duty: tokens.index(token) for duty, token in special.items() if token in tokens}
+        return {f"tokenizer.ggml.{ID_KEYS[duty]}": u32(number) for duty, number in ids.items()}
 
     def metadata(self, pre: str | None) -> dict[str, Value]:
         """Give all tokenizer.* values; without pre the file needs an override when it is loaded."""

@@ -11,13 +11,9 @@ from typing import Any
 
 from converters.errors import BadCheckpoint
 from converters.jsonfile import JsonObject, read_optional
-from converters.tokenizer.loaded import MAX_TOKENS
+from converters.tokenizer.loaded import ID_KEYS, MAX_TOKENS
 from converters.values import Value, flag, text, texts, u32
 
-_ID_KEYS = {
-    "bos": "bos_token_id", "eos": "eos_token_id", "unk": "unknown_token_id", "sep": "seperator_token_id",
-    "pad": "padding_token_id", "mask": "mask_token_id", "eot": "eot_token_id", "eom": "eom_token_id",
-}  # fmt: skip
 _STATED = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")  # the other two only come from a template
 _ADD_KINDS = ("bos", "eos", "sep")
 _MAX_TEMPLATE_BYTES = 4 << 20
@@ -48,7 +44,7 @@ def special_metadata(
         if isinstance(stated, bool):
             found.adds.setdefault(kind, stated)
     ids = _ids(found.content, config, added, n_vocab)
-    values = {f"tokenizer.ggml.{_ID_KEYS[kind]}": u32(number) for kind, number in ids.items()}
+    values = {f"tokenizer.ggml.{ID_KEYS[kind]}": u32(number) for kind, number in ids.items()}
     return values | {f"tokenizer.ggml.add_{kind}_token": flag(on) for kind, on in found.adds.items()}
 
 
@@ -130,7 +126,7 @@ def _ids(content: dict[str, str], config: JsonObject, added: Sequence[JsonObject
     for entry in added:
         by_text.setdefault(entry["content"], entry["id"])
     ids = {}
-    for kind in (kind for kind in _ID_KEYS if kind in _STATED or kind in content):
+    for kind in (kind for kind in ID_KEYS if kind in _STATED or kind in content):
         numbers = (by_text.get(content.get(kind, "")), config.get(f"{kind}_token_id"))
         number = next((number for number in numbers if type(number) is int and 0 <= number < n_vocab), None)
         if number is not None:
