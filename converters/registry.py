@@ -15,6 +15,7 @@ from converters.families.mixtral import Mixtral
 from converters.families.olmo2 import Olmo2
 from converters.families.olmo3 import Olmo3
 from converters.families.olmoe import Olmoe
+from converters.families.phi3 import Phi3
 from converters.families.qwen2 import Qwen2
 from converters.families.qwen2_moe import Qwen2Moe
 from converters.families.qwen3 import Qwen3
@@ -37,6 +38,8 @@ FAMILIES: Mapping[str, type[Family]] = {
     "Olmo2ForCausalLM": Olmo2,
     "Olmo3ForCausalLM": Olmo3,
     "OlmoeForCausalLM": Olmoe,
+    "Phi3ForCausalLM": Phi3,
+    "Phi4ForCausalLMV": Phi3,
     "Qwen2ForCausalLM": Qwen2,
     "Qwen2Model": Qwen2,
     "Qwen2MoeForCausalLM": Qwen2Moe,
