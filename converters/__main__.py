@@ -12,6 +12,7 @@ from pathlib import Path
 
 from converters.errors import BadRequest, ConvertError, NotEnoughDisk, NotEnoughMemory, NotYet
 from converters.events import Cancel, JsonLines, Listener, Silent, TextBar, watch_stdin
+from converters.isolation import isolate
 from converters.jsonfile import JsonObject
 from converters.registry import FAMILIES
 
@@ -26,9 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(message)s")
     options = _parser().parse_args(arguments)
     if options.command == "helper":
+        isolate()
         return _serve()
     if options.command == "list":
         return _list_classes(options.json)
+    isolate()
     return _run_convert(options)
 
 

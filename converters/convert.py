@@ -27,7 +27,7 @@ from converters.native_check import Types, choose_types
 from converters.output import PartFile, Parts, check_disk, fingerprint_of, part_files
 from converters.plan import OutputFile, peak_memory_bytes, plan_file
 from converters.quant_rules import choose
-from converters.quant_types import FILE_TYPES, UNQUANTIZED, FileType, GgmlType, header_number
+from converters.quant_types import FILE_TYPES, UNQUANTIZED, FileType, GgmlType, header_number, wide_type
 from converters.quantize import Workshop, convert_blocks, targets_of
 from converters.registry import find_family
 from converters.self_check import check_files
@@ -288,13 +288,10 @@ def _file_type(name: str) -> FileType:
 
 
 def _wide_type(checkpoint: Checkpoint, family: Family) -> GgmlType:
-    """Give the type of the unquantized file: the first 16-bit type among the matrices, as stored; F16 without any.
-
-    Source: llama.cpp conversion/base.py, ModelBase.__init__, outtype auto."""
-    for name, stored in checkpoint.tensors.items():
-        if stored.dtype in ("BF16", "F16") and len(stored.shape) > 1 and not family.drops(family.canonical(name)):
-            return GgmlType[stored.dtype]
-    return GgmlType.F16
+    """Give the type of the two steps' first file: see quant_types.wide_type."""
+    kept = [stored for name, stored in checkpoint.tensors.items() if not family.drops(family.canonical(name))]
+    kept.sort(key=lambda stored: (stored.path.name, stored.name))
+    return wide_type((stored.dtype, stored.shape) for stored in kept)
 
 
 def _output_paths(output: Path | None, folder: Path, file_types: Sequence[FileType]) -> list[Path]:

@@ -167,10 +167,7 @@ def test_every_case_has_its_golden() -> None:
         "llama-f32",
         "llama-mixed",
         "mixtral-8",
-        pytest.param(
-            "llama-mixed-shards",
-            marks=pytest.mark.xfail(reason="the first 16-bit matrix counts in the order of names in each file"),
-        ),
+        "llama-mixed-shards",
     ],
 )
 def test_quantized_from_any_dtype_as_by_two_steps(name: str, tmp_path: Path) -> None:
