@@ -289,9 +289,7 @@ def _file_type(name: str) -> FileType:
 
 def _wide_type(checkpoint: Checkpoint, family: Family) -> GgmlType:
     """Give the type of the two steps' first file: see quant_types.wide_type."""
-    kept = [stored for name, stored in checkpoint.tensors.items() if not family.drops(family.canonical(name))]
-    kept.sort(key=lambda stored: (stored.path.name, stored.name))
-    return wide_type((stored.dtype, stored.shape) for stored in kept)
+    return wide_type(t for name, t in checkpoint.tensors.items() if not family.drops(family.canonical(name)))
 
 
 def _output_paths(output: Path | None, folder: Path, file_types: Sequence[FileType]) -> list[Path]:
