@@ -7,6 +7,7 @@ from converters.families.base import Family
 from converters.families.gemma import Gemma
 from converters.families.gemma2 import Gemma2
 from converters.families.gemma3 import Gemma3
+from converters.families.glm4 import Glm4
 from converters.families.granite import Granite
 from converters.families.granitemoe import GraniteMoe
 from converters.families.granitemoehybrid import GraniteMoeHybrid
@@ -27,6 +28,8 @@ FAMILIES: Mapping[str, type[Family]] = {
     "Gemma3ForCausalLM": Gemma3,
     "Gemma3ForConditionalGeneration": Gemma3,
     "GemmaForCausalLM": Gemma,
+    "Glm4ForCausalLM": Glm4,
+    "Glm4vForConditionalGeneration": Glm4,
     "GraniteForCausalLM": Granite,
     "GraniteMoeForCausalLM": GraniteMoe,
     "GraniteMoeHybridForCausalLM": GraniteMoeHybrid,

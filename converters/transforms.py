@@ -55,6 +55,20 @@ def rope_pairs(head_dim: int) -> Transform:
     return Transform(interleave)
 
 
+def rope_halves(head_dim: int, n_rot: int) -> Transform:
+    """Reorder the first n_rot rows of each head from pairs to halves: the even ones, then the odd ones.
+
+    Source: llama.cpp conversion/glm.py, normal_to_neox."""
+
+    def separate(whole: Layout) -> list[Layout]:
+        heads = whole.reshape(-1, head_dim, *whole.shape[1:])
+        cuts = (slice(0, n_rot, 2), slice(1, n_rot, 2), slice(n_rot, head_dim))
+        kept = [cut for cut in cuts if cut.start < head_dim]
+        return [heads[i, cut] for i in range(heads.shape[0]) for cut in kept]
+
+    return Transform(separate)
+
+
 def rows(first: int, stop: int) -> Transform:
     """Take some rows: the whole tensors of a fused one that follow each other along the first axis."""
     return Transform(lambda whole: whole[first:stop])

@@ -56,6 +56,7 @@ class Family:
     VOCAB_ROWS: ClassVar[frozenset[str]] = frozenset()
     TOKENIZERS: ClassVar[tuple[str, ...]] = ("tekken", "sentencepiece", "spm_bpe", "bpe")
     PRE_TOKENIZERS: ClassVar[tuple[str, ...]] = ()
+    PACKED_METHODS: ClassVar[frozenset[str]] = frozenset()
     SPECIAL_TOKENS: ClassVar[Mapping[str, str]] = {}
 
     config: JsonObject = dataclasses.field(repr=False, metadata={"key": None})
@@ -93,10 +94,9 @@ class Family:
                 return ours + name.removeprefix(theirs)
         return name
 
-    @classmethod
-    def drops(cls, name: str) -> bool:
+    def drops(self, name: str) -> bool:
         """Tell whether a stored tensor is left out on purpose, by its canonical name."""
-        return any(re.fullmatch(pattern, name) for pattern in cls.DROPPED)
+        return any(re.fullmatch(pattern, name) for pattern in self.DROPPED)
 
     @property
     def n_block(self) -> int:

@@ -13,6 +13,7 @@ from converters.transforms import (
     half,
     llama3_rope_factors,
     negated_exp,
+    rope_halves,
     rope_pairs,
     squeeze,
 )
@@ -41,6 +42,17 @@ def test_rope_pairs_may_be_streamed_head_by_head() -> None:
 def test_rope_pairs_needs_even_heads() -> None:
     with pytest.raises(BadCheckpoint):
         rope_pairs(7)
+
+
+def test_pairs_become_halves_within_the_rotary_rows_of_each_head() -> None:
+    rows_of_heads = np.arange(2 * 6, dtype=np.float32)
+    halves = [0, 2, 1, 3, 4, 5, 6, 8, 7, 9, 10, 11]
+    assert applied(rope_halves(6, 4), rows_of_heads).tolist() == halves
+    matrix = np.arange(2 * 6 * 5, dtype=np.float32).reshape(12, 5)
+    assert np.array_equal(applied(rope_halves(6, 4), matrix, 5), matrix[halves])
+    assert np.array_equal(applied(rope_halves(6, 6), rows_of_heads)[:6], [0, 2, 4, 1, 3, 5])
+    with pytest.raises(ValueError, match="reshape"):
+        applied(rope_halves(6, 4), rows_of_heads[:10])
 
 
 def test_halves_of_fused_experts() -> None:

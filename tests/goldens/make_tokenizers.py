@@ -1,4 +1,4 @@
-"""Makes the tokenizer fixtures bpe, spm and spm_bpe; run it in the reference environment (README.md).
+"""Makes the tokenizer fixtures bpe, glm, spm and spm_bpe; run it in the reference environment (README.md).
 
 `python -m tests.goldens.make_tokenizers`. The tests read the files as committed: trainers may change from version to
 version, so making them again makes new goldens necessary.
@@ -27,6 +27,10 @@ CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
+GLM = (
+    "[gMASK]<sop>{% for message in messages %}<|{{ message.role }}|>\n{{ message.content }}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
 INST = (
     "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}[INST] {{ message['content'] }} "
     "[/INST]{% else %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}"
@@ -34,8 +38,9 @@ INST = (
 
 
 def main() -> None:
-    """Write the three fixtures."""
+    """Write the four fixtures."""
     bpe(TOKENIZERS / "bpe")
+    glm(TOKENIZERS / "glm", TOKENIZERS / "bpe")
     pieces = spm(TOKENIZERS / "spm")
     spm_bpe(TOKENIZERS / "spm_bpe", pieces)
 
@@ -68,6 +73,23 @@ def bpe(folder: Path) -> None:
         "tokenizer_class": "PreTrainedTokenizerFast",
     }
     _write(folder, {"tokenizer.json": document, "tokenizer_config.json": config})
+
+
+def glm(folder: Path, base: Path) -> None:
+    """Write the tokenizer of bpe with GLM's tokens of roles, as transformers 5 saves it: in tokenizer.json alone."""
+    document = json.loads((base / "tokenizer.json").read_text(encoding="utf-8"))
+    roles = ["[MASK]", "[gMASK]", "<sop>", "<|user|>", "<|assistant|>", "<|observation|>"]
+    document["added_tokens"] += [_added(291 + i, name) for i, name in enumerate(roles)]
+    config = {
+        "clean_up_tokenization_spaces": False,
+        "do_lower_case": False,
+        "eos_token": "<|endoftext|>",
+        "extra_special_tokens": ["<|endoftext|>", *roles],
+        "pad_token": "<|endoftext|>",
+        "tokenizer_class": "PreTrainedTokenizerFast",
+    }
+    _write(folder, {"tokenizer.json": document, "tokenizer_config.json": config})
+    (folder / "chat_template.jinja").write_text(GLM, encoding="utf-8")
 
 
 def spm(folder: Path) -> list[tuple[str, float, str]]:
