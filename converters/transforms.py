@@ -132,18 +132,23 @@ class Llama3Rope:
 def llama3_rope_factors(rope: Llama3Rope, head_dim: int) -> Array:
     """Give what each rotary frequency is divided by: (head_dim / 2,) F32.
 
-    All steps stay in float32, as in llama.cpp's converter (conversion/llama.py, generate_extra_tensors)."""
+    In float32 as torch has it for llama.cpp's converter (conversion/llama.py, generate_extra_tensors): a power is
+    rounded once, and a number divided by a tensor is the tensor's reciprocal times the number."""
     exponents = np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim)
-    frequencies = np.float32(1.0) / np.power(np.float32(rope.theta), exponents, dtype=np.float32)
-    return np.array([_llama3_factor(rope, frequency) for frequency in frequencies], dtype=np.float32)
+    powers = np.power(np.float64(np.float32(rope.theta)), exponents.astype(np.float64)).astype(np.float32)
+    return np.array([_llama3_factor(rope, _divided(1, power)) for power in powers], dtype=np.float32)
+
+
+def _divided(number: float, value: np.float32) -> np.float32:
+    return np.float32(1) / value * np.float32(number)
 
 
 def _llama3_factor(rope: Llama3Rope, frequency: np.float32) -> np.float32 | float:
-    wavelength = 2 * math.pi / frequency
+    wavelength = _divided(2 * math.pi, frequency)
     if wavelength < rope.original_context / rope.high_freq_factor:
         return 1.0
     if wavelength > rope.original_context / rope.low_freq_factor:
         return rope.factor
     span = rope.high_freq_factor - rope.low_freq_factor
-    smooth = (rope.original_context / wavelength - rope.low_freq_factor) / span
-    return 1 / ((1 - smooth) / rope.factor + smooth)
+    smooth = (_divided(rope.original_context, wavelength) - rope.low_freq_factor) / span
+    return _divided(1, (1 - smooth) / rope.factor + smooth)

@@ -28,6 +28,7 @@ class Llama(Decoder):
     }  # fmt: skip
     TENSORS: ClassVar[Mapping[str, Target]] = {**NAMES, **BIASES}
     OPTIONAL = frozenset(BIASES)
+    STATES_HEAD_DIM: ClassVar[bool] = True  # also where config.json does not, as HF's LlamaConfig fills it in
 
     def check(self) -> None:
         """Refuse experts, and head counts that do not divide."""
@@ -40,11 +41,11 @@ class Llama(Decoder):
         return any("{e}" in theirs for theirs in self.TENSORS)
 
     def metadata(self) -> dict[str, Value]:
-        """Give the keys of the architecture; the head's width is always stated."""
+        """Give the keys of the architecture."""
         a = self.ARCHITECTURE
+        lengths = ("key_length", "value_length") if self.STATES_HEAD_DIM else ()
         return super().metadata() | {
-            f"{a}.attention.key_length": u32(self.head_dim),
-            f"{a}.attention.value_length": u32(self.head_dim),
+            **{f"{a}.attention.{key}": u32(self.head_dim) for key in lengths},
             f"{a}.vocab_size": u32(self.n_vocab),
             f"{a}.rope.dimension_count": u32(self.head_dim),
         }

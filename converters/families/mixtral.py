@@ -23,6 +23,7 @@ class Mixtral(Llama):
     TENSORS: ClassVar[Mapping[str, Target]] = {**EMBEDDINGS, **NORMS, **ATTENTION, **ATTENTION_BIASES,
                **block_names({"block_sparse_moe.gate": "ffn_gate_inp"} | _EXPERTS)}  # fmt: skip
     OPTIONAL = frozenset(ATTENTION_BIASES)
+    STATES_HEAD_DIM = False
 
     n_expert_used: int = size("num_experts_per_tok")
 
