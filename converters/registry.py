@@ -19,8 +19,11 @@ from converters.families.olmoe import Olmoe
 from converters.families.phi3 import Phi3
 from converters.families.qwen2 import Qwen2
 from converters.families.qwen2_moe import Qwen2Moe
+from converters.families.qwen2_vl import Qwen2Vl
 from converters.families.qwen3 import Qwen3
 from converters.families.qwen3_moe import Qwen3Moe
+from converters.families.qwen3_vl import Qwen3Vl
+from converters.families.qwen3_vl_moe import Qwen3VlMoe
 from converters.jsonfile import JsonObject
 
 FAMILIES: Mapping[str, type[Family]] = {
@@ -34,8 +37,8 @@ FAMILIES: Mapping[str, type[Family]] = {
     "GraniteMoeForCausalLM": GraniteMoe,
     "GraniteMoeHybridForCausalLM": GraniteMoeHybrid,
     "GraniteMoeSharedForCausalLM": GraniteMoe,
-    "LlamaForCausalLM": Llama,
     "LLaMAForCausalLM": Llama,
+    "LlamaForCausalLM": Llama,
     "MistralForCausalLM": Llama,
     "MixtralForCausalLM": Mixtral,
     "Olmo2ForCausalLM": Olmo2,
@@ -43,12 +46,17 @@ FAMILIES: Mapping[str, type[Family]] = {
     "OlmoeForCausalLM": Olmoe,
     "Phi3ForCausalLM": Phi3,
     "Phi4ForCausalLMV": Phi3,
+    "Qwen2_5_VLForConditionalGeneration": Qwen2Vl,
     "Qwen2ForCausalLM": Qwen2,
     "Qwen2Model": Qwen2,
     "Qwen2MoeForCausalLM": Qwen2Moe,
+    "Qwen2VLForConditionalGeneration": Qwen2Vl,
+    "Qwen2VLModel": Qwen2Vl,
     "Qwen3ForCausalLM": Qwen3,
     "Qwen3Model": Qwen3,
     "Qwen3MoeForCausalLM": Qwen3Moe,
+    "Qwen3VLForConditionalGeneration": Qwen3Vl,
+    "Qwen3VLMoeForConditionalGeneration": Qwen3VlMoe,
 }
 
 

@@ -36,11 +36,9 @@ def is_form_of(theirs: str, fused: bool) -> bool:
     return "mlp.experts." not in theirs or ("{e}" not in theirs) == fused
 
 
-def expert_half(pattern: str, turned: bool = False) -> Transform | None:
-    """Give how a stack of gates, ups or downs comes out of the stored tensor, or None for any other tensor.
-
-    turned: fused tensors have columns and rows exchanged, (expert, in, out)."""
-    if pattern not in (_GATE, _UP, _DOWN):
+def expert_half(pattern: str) -> Transform | None:
+    """Give how a stack of gates or ups comes out of the stored tensor, or None for any other tensor."""
+    if pattern not in (_GATE, _UP):
         return None
 
     def take(whole: Layout) -> Layout:
@@ -48,12 +46,9 @@ def expert_half(pattern: str, turned: bool = False) -> Transform | None:
             return whole
         if len(whole.shape) != 3:
             raise BadCheckpoint(f"Experts of shape {list(whole.shape)} are no stack of matrices.")
-        upright = whole.swapaxes(1, 2) if turned else whole
-        if pattern == _DOWN:
-            return upright
-        width, rest = divmod(upright.shape[1], 2)
+        width, rest = divmod(whole.shape[1], 2)
         if rest:
             raise BadCheckpoint(f"Gates and ups of shape {list(whole.shape)} cannot be halved.")
-        return upright[:, :width] if pattern == _GATE else upright[:, width:]
+        return whole[:, :width] if pattern == _GATE else whole[:, width:]
 
     return Transform(take)

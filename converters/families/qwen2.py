@@ -27,7 +27,7 @@ class Qwen2(Decoder):
     PREFIXES: ClassVar[Mapping[str, str]] = {
         name: f"model.{name}" for name in ("layers.", "embed_tokens.", "norm.")
     }  # a model saved without its head has no "model." either
-    TOKENIZERS = ("sentencepiece", "bpe")
+    TOKENIZERS: ClassVar[tuple[str, ...]] = ("sentencepiece", "bpe")
     PRE_TOKENIZERS = ("qwen2",)
 
     def table(self, names: Collection[str]) -> Mapping[str, Target]:
@@ -36,6 +36,10 @@ class Qwen2(Decoder):
         if self.HEAD in names or not self._gives_embeddings:
             return table
         return {theirs: ours for theirs, ours in table.items() if theirs != self.HEAD}
+
+    def has(self, theirs: str, i: int) -> bool:
+        """Tell whether block i has the tensor: all are of one kind, those that predict further tokens too."""
+        return i < self.n_block
 
     def metadata(self) -> dict[str, Value]:
         """Give the usual keys, and the pooling of a model that gives embeddings."""

@@ -7,8 +7,11 @@ import pytest
 
 from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.families.qwen2 import Qwen2
+from converters.families.qwen2_vl import Qwen2Vl
 from converters.families.qwen3 import Qwen3
 from converters.families.qwen3_moe import Qwen3Moe
+from converters.families.qwen3_vl import Qwen3Vl
+from converters.families.qwen3_vl_moe import Qwen3VlMoe
 from converters.folder_facts import POOLING, RERANK_TOKENS
 from tests.support.transforming import applied
 
@@ -79,3 +82,38 @@ def test_a_fused_tensor_that_cannot_be_halved_is_refused(shape: tuple[int, ...])
     transform = Qwen3Moe.from_config(MOE).transform("blk.{i}.ffn_gate_exps.weight")
     with pytest.raises(BadCheckpoint, match=str(shape[0])):
         applied(transform, np.zeros(shape, np.float32))
+
+
+VL = CONFIG | {"vision_config": {"deepstack_visual_indexes": [1, 2, 3]}}
+STACKS = {"gate": ((4, 16, 64), np.s_[:, :8]), "up": ((4, 16, 64), np.s_[:, 8:]), "down": ((4, 64, 8), np.s_[:])}
+
+
+@pytest.mark.parametrize("part", STACKS)
+def test_fused_experts_of_qwen3_vl_are_turned_where_they_need_it(part: str) -> None:
+    """Repositories hold (expert, in, out); transformers 5.23 saves (expert, out, in)."""
+    shape, taken = STACKS[part]
+    upright = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    turned = np.ascontiguousarray(upright.swapaxes(1, 2))
+    transform = Qwen3VlMoe.from_config(VL | MOE).transform(f"blk.{{i}}.ffn_{part}_exps.weight")
+    for stored in (upright, turned):
+        assert np.array_equal(applied(transform, stored), upright[taken])
+
+
+def test_qwen3_vl_has_sections_and_counts_deepstack() -> None:
+    values = metadata(Qwen3Vl, vision_config=VL["vision_config"])
+    assert values["qwen3vl.rope.dimension_sections"] == [24, 20, 20, 0]
+    assert values["qwen3vl.n_deepstack_layers"] == 3
+    assert metadata(Qwen3Vl)["qwen3vl.n_deepstack_layers"] == 0
+
+
+def test_qwen2_vl_needs_its_sections() -> None:
+    with pytest.raises(BadCheckpoint, match="mrope_section"):
+        Qwen2Vl.from_config(CONFIG)
+
+
+@pytest.mark.parametrize("prefix", ["model.language_model.", "language_model.model.", "language_model.", "model.", ""])
+def test_text_models_within_others_are_found_under_any_prefix(prefix: str) -> None:
+    family = Qwen3Vl.from_config(VL)
+    assert family.canonical(f"{prefix}layers.0.mlp.up_proj.weight") == "model.layers.0.mlp.up_proj.weight"
+    assert family.canonical("language_model.lm_head.weight") == "lm_head.weight"
+    assert family.drops("model.visual.blocks.0.mlp.fc1.weight")

@@ -34,10 +34,10 @@ def fused_with_weight(shapes: Shapes) -> Shapes:
 
 
 def turned(shapes: Shapes) -> Shapes:
-    """Experts in one piece, rows and columns exchanged."""
+    """Fused experts with rows and columns exchanged."""
     return {
         name: (shape[0], shape[2], shape[1]) if name.endswith(("experts.gate_up_proj", "experts.down_proj")) else shape
-        for name, shape in _fused(shapes, "").items()
+        for name, shape in shapes.items()
     }
 
 
