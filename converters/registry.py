@@ -8,6 +8,7 @@ from converters.families.gemma import Gemma
 from converters.families.gemma2 import Gemma2
 from converters.families.gemma3 import Gemma3
 from converters.families.glm4 import Glm4
+from converters.families.glm4_moe import Glm4Moe
 from converters.families.granite import Granite
 from converters.families.granitemoe import GraniteMoe
 from converters.families.granitemoehybrid import GraniteMoeHybrid
@@ -32,7 +33,9 @@ FAMILIES: Mapping[str, type[Family]] = {
     "Gemma3ForConditionalGeneration": Gemma3,
     "GemmaForCausalLM": Gemma,
     "Glm4ForCausalLM": Glm4,
+    "Glm4MoeForCausalLM": Glm4Moe,
     "Glm4vForConditionalGeneration": Glm4,
+    "Glm4vMoeForConditionalGeneration": Glm4Moe,
     "GraniteForCausalLM": Granite,
     "GraniteMoeForCausalLM": GraniteMoe,
     "GraniteMoeHybridForCausalLM": GraniteMoeHybrid,
