@@ -13,6 +13,7 @@ from converters.safetensors_header import StoredTensor
 from converters.transforms import IDENTITY, Array, Transform
 
 READABLE = ("F32", "F16", "BF16")
+PACKED = ("U8",)
 Shape = tuple[int, ...]
 Stored = Mapping[str, StoredTensor]
 
@@ -180,9 +181,11 @@ def _views(
     tensor: StoredTensor, companions: Sequence[StoredTensor], transform: Transform
 ) -> tuple[Shape, list[tuple[Input, ...]]]:
     """Give the shape that a stored tensor contributes, and the views that follow each other in it."""
-    if tensor.dtype not in READABLE and transform.packed is None:
+    readable = READABLE if transform.packed is None else PACKED
+    unreadable = next((entry for entry in (tensor, *companions) if entry.dtype not in readable), None)
+    if unreadable is not None:
         raise UnsupportedModel(
-            f"Tensor {tensor.name!r} is of type {tensor.dtype}, which the converter cannot read.",
+            f"Tensor {unreadable.name!r} is of type {unreadable.dtype}, which the converter cannot read.",
             hint="Convert the original model, with BF16, F16 or F32 weights.",
         )
     if not tensor.size_bytes or not tensor.shape:

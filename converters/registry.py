@@ -1,6 +1,6 @@
 """The one table of what can be converted: HF class name -> family."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.families.base import Family
@@ -9,6 +9,7 @@ from converters.families.gemma2 import Gemma2
 from converters.families.gemma3 import Gemma3
 from converters.families.glm4 import Glm4
 from converters.families.glm4_moe import Glm4Moe
+from converters.families.gpt_oss import GptOss
 from converters.families.granite import Granite
 from converters.families.granitemoe import GraniteMoe
 from converters.families.granitemoehybrid import GraniteMoeHybrid
@@ -36,6 +37,7 @@ FAMILIES: Mapping[str, type[Family]] = {
     "Glm4MoeForCausalLM": Glm4Moe,
     "Glm4vForConditionalGeneration": Glm4,
     "Glm4vMoeForConditionalGeneration": Glm4Moe,
+    "GptOssForCausalLM": GptOss,
     "GraniteForCausalLM": Granite,
     "GraniteMoeForCausalLM": GraniteMoe,
     "GraniteMoeHybridForCausalLM": GraniteMoeHybrid,
@@ -70,16 +72,17 @@ def find_family(config: JsonObject) -> tuple[str, type[Family]]:
         raise BadCheckpoint(
             "config.json names no architecture.", hint="Its key architectures should name the HF class."
         )
-    _refuse_quantized(config)
-    if names[0] not in FAMILIES:
+    family = FAMILIES.get(names[0])
+    _refuse_quantized(config, family.PACKED_METHODS if family else frozenset())
+    if family is None:
         known = ", ".join(sorted(FAMILIES))
         raise UnsupportedModel(f"The converter does not know {names[0]}.", hint=f"It knows: {known}.")
-    return names[0], FAMILIES[names[0]].variant(config)
+    return names[0], family.variant(config)
 
 
-def _refuse_quantized(config: JsonObject) -> None:
+def _refuse_quantized(config: JsonObject, packed_methods: Collection[str]) -> None:
     settings = config.get("quantization_config") or config.get("quantization")
-    if isinstance(settings, dict):
+    if isinstance(settings, dict) and settings.get("quant_method") not in packed_methods:
         method = settings.get("quant_method") or "an unnamed method"
         raise UnsupportedModel(
             f"The checkpoint is already quantized ({method}), which the converter cannot read.",

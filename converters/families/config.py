@@ -56,6 +56,17 @@ def words(config: Config, key: str, length: int) -> list[str] | None:
     return value
 
 
+def slides(config: Config, n_layer: int, period: int) -> list[bool]:
+    """Tell which layers see a window only: by layer_types, else all but every period-th.
+
+    config.json may state another period as sliding_window_pattern."""
+    kinds = words(config, "layer_types", n_layer)
+    if kinds is not None:
+        return [kind == "sliding_attention" for kind in kinds]
+    period = max(1, whole(config, "sliding_window_pattern", default=period))
+    return [bool((i + 1) % period) for i in range(n_layer)]
+
+
 _EXPERT_GATING = {"softmax": 1, "sigmoid": 2, "sqrtsoftplus": 4}  # llama.cpp src/llama-hparams.h, gating_func
 _COUNTS = {
     "context_length": ("max_position_embeddings", "n_ctx", "n_positions", "max_length", "max_sequence_length",

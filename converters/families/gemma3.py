@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from converters.errors import UnsupportedModel
 from converters.families.base import Family, Target, size
-from converters.families.config import whole, words
+from converters.families.config import slides
 from converters.families.decoder import ATTENTION, FEED_FORWARD, QK_NORMS
 from converters.families.gemma import TOKENIZER_VALUES, Gemma
 from converters.families.gemma2 import EMBEDDINGS, SANDWICH_NORMS
@@ -48,24 +48,16 @@ class Gemma3(Gemma):
             if self.config.get(key):
                 raise UnsupportedModel(f"config.json asks for {key}, which llama.cpp's {self.ARCHITECTURE} has not.")
 
-    @property
-    def slides(self) -> list[bool]:
-        """Whether each layer sees no more than the window."""
-        kinds = words(self.config, "layer_types", self.n_layer)
-        if kinds is not None:
-            return [kind == "sliding_attention" for kind in kinds]
-        period = max(1, whole(self.config, "sliding_window_pattern", default=_PERIOD))
-        return [bool((i + 1) % period) for i in range(self.n_layer)]
-
     def metadata(self) -> dict[str, Value]:
         """Give the keys of the architecture; which layers slide, where it is not as usual."""
         values = super().metadata()
         if self.final_cap:
             values["gemma3.final_logit_softcapping"] = f32(self.final_cap)
-        if any(self.slides):
+        sliding = slides(self.config, self.n_layer, _PERIOD)
+        if any(sliding):
             values["gemma3.attention.sliding_window"] = u32(self.n_window)
-        if any(self.slides) and self.slides != [bool((i + 1) % _PERIOD) for i in range(self.n_layer)]:
-            values["gemma3.attention.sliding_window_pattern"] = flags(self.slides)
+        if any(sliding) and sliding != slides({}, self.n_layer, _PERIOD):
+            values["gemma3.attention.sliding_window_pattern"] = flags(sliding)
         return values
 
     def tokenizer_values(self, tokenizer_config: JsonObject) -> dict[str, Value]:
