@@ -54,6 +54,7 @@ _CODE = (
     "fn main() -> Result<(), Box<dyn Error>> {\n    let v: Vec<u8> = vec![0; 16];\n}",
     "\\begin{equation}\n  E = mc^2\n\\end{equation}",
     "CamelCaseWords snake_case_words kebab-case-words SCREAMING_CASE mixedCASEWord",
+    "row = {'data': f'total {t}', 'test': rb'\\d+', 'size': d['model']}  # f'data', r'they'll', u'more'",
     "user@example.com http://localhost:8080/path/to/file.tar.gz C:\\Users\\name",
 )
 _DIGITS = (

@@ -1,7 +1,7 @@
-"""The pre-tokenizer is found by comparing ids: real vocabulary, the split patterns of well-known models."""
+"""The pre-tokenizer is found by comparing ids: small vocabularies, the split patterns of well-known models."""
 
-import json
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,106 +11,172 @@ from converters.errors import EngineFailed, UnsupportedModel
 from converters.events import Cancel
 from converters.gguf_header import encode_header
 from converters.helper import Helper
+from converters.tokenizer import bpe
 from converters.tokenizer.detect import Parity, detect
-from converters.tokenizer.load import LoadedTokenizer, load_tokenizer
+from converters.tokenizer.loaded import LoadedTokenizer
+from converters.tokenizer.pre_tokenizers import MAX_CANDIDATES, STYLES, TABLE, ordered
 from converters.tokenizer.probe_texts import probe_texts
 from converters.values import text, u32
-from tests.support.checkpoints import SMOLLM2_PRE_TOKENIZER, write_tokenizer
-from tests.support.gguf_file import read_gguf
-from tests.support.models import smollm2_gguf
+from tests.support.byte_level import KNOWN, LLAMA3, QWEN2, STARCODER, Known, byte_level, splits, trained
+from tests.support.byte_level import write_tokenizer_json as write
 
-pytestmark = pytest.mark.native
-CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-TAIL = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-CASED = (
-    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+",
-    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*",
-)
-CASED_TAIL = r" ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-DEEPSEEK = (
-    r"\p{N}{1,3}",
-    "[一-龥぀-ゟ゠-ヿ]+",
-    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
-    "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
-)
+FEW_TRIES = 3
 
 
-def splits(*patterns: str) -> dict[str, Any]:
-    steps = [{"type": "Split", "pattern": {"Regex": p}, "behavior": "Isolated", "invert": False} for p in patterns]
-    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
-    return {"type": "Sequence", "pretokenizers": [*steps, byte_level]}
+def learnable(known: Known) -> list[str]:
+    """Texts to learn merges from; for a model whose splits llama.cpp gets wrong in some scripts, only the others."""
+    texts = list(probe_texts())
+    if known.exact:
+        return texts
+    marked = [t for t in texts if any(unicodedata.category(c)[0] == "M" for c in t)]
+    capitals = [t for t in texts if t.isupper() and not t.isascii()]
+    return [t for t in texts if t not in {*marked, *capitals}]
 
 
-KNOWN = {
-    "smollm": (SMOLLM2_PRE_TOKENIZER, False),
-    "gpt-2": ({"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}, False),
-    "llama-bpe": (splits(CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|" + TAIL), True),
-    "qwen2": (splits(CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|" + TAIL), False),
-    "tekken": (splits("|".join(CASED) + r"|\p{N}|" + CASED_TAIL), True),
-    "gpt-4o": (splits("|".join(f"{half}{CONTRACTIONS}?" for half in CASED) + r"|\p{N}{1,3}|" + CASED_TAIL), False),
-    "deepseek-v3": (splits(*DEEPSEEK), False),
-}
+class CountingHelper:
+    """Passes requests on, and notes the pre-tokenizers that were tried."""
+
+    def __init__(self, helper: Helper) -> None:
+        self.helper = helper
+        self.tried: list[str] = []
+
+    def ask(self, **request: object) -> dict[str, object]:
+        self.tried.append(str(request["pre"]))
+        return self.helper.ask(**request)
 
 
 @pytest.fixture(scope="module")
-def vocabulary() -> dict[str, Any]:
-    return read_gguf(smollm2_gguf()).metadata
+def shared() -> Iterator[Helper]:
+    with Helper(Cancel()) as helper:
+        with pytest.raises(EngineFailed, match="cannot load"):  # starts it before the first test counts its children
+            helper.ask(do="tokenize", model="no such file", pre=None, texts=[])
+        yield helper
 
 
-def tokenizer_with(
-    folder: Path, vocabulary: dict[str, Any], pre_tokenizer: Any, ignore_merges: bool
-) -> LoadedTokenizer:
-    """Give SmolLM2's tokens and merges another way of splitting."""
-    tokens, types = vocabulary["tokenizer.ggml.tokens"], vocabulary["tokenizer.ggml.token_type"]
-    control = [i for i, kind in enumerate(types) if kind == 3]
-    write_tokenizer(folder, tokens, control, vocabulary["tokenizer.ggml.merges"])
-    document = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    document["pre_tokenizer"] = pre_tokenizer
-    document["model"]["ignore_merges"] = ignore_merges
-    (folder / "tokenizer.json").write_text(json.dumps(document), encoding="utf-8")
-    (folder / "tokenizer_config.json").write_text('{"clean_up_tokenization_spaces": false}', encoding="utf-8")
-    return load_tokenizer(folder, {}, len(tokens))
+@pytest.fixture
+def helper(shared: Helper) -> CountingHelper:
+    return CountingHelper(shared)
 
 
-def find(folder: Path, loaded: LoadedTokenizer, candidates: Sequence[str]) -> Parity:
+def tokenizer_of(folder: Path, known: Known, texts: Sequence[str] | None = None, **model: Any) -> LoadedTokenizer:
+    document = trained(known, learnable(known) if texts is None else texts)
+    document["model"] |= model
+    write(folder, document, known.cleans)
+    n_vocab = len(document["model"]["vocab"])
+    loaded = bpe.load(folder, {}, n_vocab, known.preferred)
+    assert loaded is not None
+    return loaded
+
+
+def find(
+    folder: Path, loaded: LoadedTokenizer, helper: CountingHelper, candidates: Sequence[str] | None = None
+) -> Parity:
     numbers = {"block_count": 1, "context_length": 8, "embedding_length": 32, "feed_forward_length": 32,
                "attention.head_count": 1}  # fmt: skip
     metadata = {"general.architecture": text("llama")} | {f"llama.{key}": u32(n) for key, n in numbers.items()}
     (folder / "vocab.gguf").write_bytes(encode_header({**metadata, **loaded.metadata(None)}, ()))
-    cancel = Cancel()
-    with Helper(cancel) as helper:
-        texts = probe_texts(loaded.special_tokens)
-        return detect(folder / "vocab.gguf", candidates, texts, loaded.reference, helper, cancel)
+    texts = probe_texts(loaded.special_tokens)
+    names = loaded.candidates if candidates is None else candidates
+    return detect(folder / "vocab.gguf", names, texts, loaded.reference, helper, Cancel())
 
 
+@pytest.mark.native
 @pytest.mark.parametrize("name", KNOWN)
-def test_a_known_way_of_splitting_is_found_at_once(tmp_path: Path, vocabulary: dict[str, Any], name: str) -> None:
-    loaded = tokenizer_with(tmp_path, vocabulary, *KNOWN[name])
-    assert loaded.candidates[0] == name
-    parity = find(tmp_path, loaded, loaded.candidates[:1])
+def test_a_known_way_of_splitting_is_found_in_few_tries(tmp_path: Path, helper: CountingHelper, name: str) -> None:
+    loaded = tokenizer_of(tmp_path, KNOWN[name])
+    parity = find(tmp_path, loaded, helper)
     assert parity.equal == parity.checked >= 300, parity.first_difference
+    assert parity.pre == name
+    assert len(helper.tried) <= FEW_TRIES
 
 
-def test_wrong_candidates_are_passed_over(tmp_path: Path, vocabulary: dict[str, Any]) -> None:
-    loaded = tokenizer_with(tmp_path, vocabulary, *KNOWN["smollm"])
-    parity = find(tmp_path, loaded, ("llama-bpe", "whitespace", "no-such-name", "smollm", "gpt-2"))
+@pytest.mark.native
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("llama-bpe", "qwen2"), ("llama-bpe", "gpt-2"), ("qwen2", "smollm"), ("qwen35", "qwen2"), ("gpt-4o", "tekken"),
+     ("deepseek-v3", "gpt-4o"), ("kimi-k2", "tekken"), ("smollm", "qwen2"), ("gpt-2", "smollm"), ("falcon", "gpt-2"),
+     ("deepseek-llm", "deepseek-v3")],
+)  # fmt: skip
+def test_another_way_of_splitting_gives_other_ids(
+    tmp_path: Path, helper: CountingHelper, name: str, wrong: str
+) -> None:
+    parity = find(tmp_path, tokenizer_of(tmp_path, KNOWN[name]), helper, (wrong,))
+    assert 0 < parity.equal < parity.checked
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("name", ["tekken", "kimi-k2"])
+def test_scripts_that_llama_cpp_splits_otherwise_are_told(tmp_path: Path, helper: CountingHelper, name: str) -> None:
+    """llama.cpp cuts these models' words before combining marks: Hindi, Bengali, Tamil and others get other ids."""
+    parity = find(tmp_path, tokenizer_of(tmp_path, KNOWN[name], texts=probe_texts()), helper, (name,))
+    assert 0.8 * parity.checked < parity.equal < parity.checked
+    assert any(unicodedata.category(letter)[0] == "M" for letter in str(parity.first_difference))
+
+
+@pytest.mark.native
+def test_a_name_that_is_never_worse_goes_before_the_customary_one(tmp_path: Path, helper: CountingHelper) -> None:
+    loaded = tokenizer_of(tmp_path, KNOWN["gpt-4o"], texts=probe_texts())
+    customary = find(tmp_path, loaded, helper, ("gpt-4o",))
+    better = find(tmp_path, loaded, helper)
+    assert better.pre == "granite-embed-multi-97m"
+    assert customary.equal < better.equal
+
+
+@pytest.mark.native
+@pytest.mark.parametrize(
+    "known",
+    [
+        Known(byte_level(use_regex=True, add_prefix_space=True)),
+        Known(QWEN2, normalizer={"type": "Lowercase"}),
+        Known(QWEN2, normalizer={"type": "NFKC"}),
+        Known(QWEN2, normalizer={"type": "Replace", "pattern": {"String": " "}, "content": "_"}),
+    ],
+)
+def test_an_option_that_llama_cpp_has_not_is_told(tmp_path: Path, helper: CountingHelper, known: Known) -> None:
+    loaded = tokenizer_of(tmp_path, known)
+    parity = find(tmp_path, loaded, helper, loaded.candidates[:2])
+    assert parity.equal < parity.checked
+    assert parity.first_difference
+
+
+@pytest.mark.native
+def test_ignored_merges_are_seen(tmp_path: Path, helper: CountingHelper) -> None:
+    """Without the merges that lead to it, a whole word is a token only where merges are ignored."""
+    known = KNOWN["llama-bpe"]
+    document = trained(known, list(probe_texts()))
+    merges = [pair for pair in document["model"]["merges"] if "".join(pair) != "word"]
+    loaded = tokenizer_of(tmp_path, known, merges=merges)
+    assert find(tmp_path, loaded, helper).pre == "llama-bpe"
+    parity = find(tmp_path, loaded, helper, ("smaug-bpe",))
+    assert parity.equal < parity.checked
+
+
+@pytest.mark.native
+def test_wrong_candidates_are_passed_over(tmp_path: Path) -> None:
+    loaded = tokenizer_of(tmp_path, KNOWN["smollm"])
+    candidates = ("llama-bpe", "whitespace", "no-such-name", "smollm", "gpt-2")  # the second ends the process
+    with Helper(Cancel()) as helper:
+        parity = find(tmp_path, loaded, CountingHelper(helper), candidates)
     assert (parity.pre, parity.equal) == ("smollm", parity.checked)
 
 
-def test_the_nearest_is_taken_with_its_first_difference(tmp_path: Path, vocabulary: dict[str, Any]) -> None:
-    loaded = tokenizer_with(tmp_path, vocabulary, *KNOWN["smollm"])
-    parity = find(tmp_path, loaded, ("llama-bpe", "gpt-2"))
+@pytest.mark.native
+def test_the_nearest_is_taken_with_its_first_difference(tmp_path: Path, helper: CountingHelper) -> None:
+    loaded = tokenizer_of(tmp_path, KNOWN["smollm"])
+    parity = find(tmp_path, loaded, helper, ("llama-bpe", "gpt-2"))
     assert 0 < parity.equal < parity.checked
     assert parity.first_difference
 
 
-def test_nothing_that_loads_is_an_error(tmp_path: Path, vocabulary: dict[str, Any]) -> None:
-    loaded = tokenizer_with(tmp_path, vocabulary, *KNOWN["smollm"])
+@pytest.mark.native
+def test_nothing_that_loads_is_an_error(tmp_path: Path, helper: CountingHelper) -> None:
+    loaded = tokenizer_of(tmp_path, KNOWN["smollm"])
     with pytest.raises(UnsupportedModel, match="no-such-name"):
-        find(tmp_path, loaded, ("no-such-name",))
+        find(tmp_path, loaded, helper, ("no-such-name",))
 
 
-def test_a_helper_that_died_is_started_again(tmp_path: Path) -> None:
+@pytest.mark.native
+def test_a_helper_that_died_is_started_again() -> None:
     with Helper(Cancel()) as helper:
         for _ in range(2):
             with pytest.raises(EngineFailed, match="ended"):
@@ -124,3 +190,28 @@ def test_a_missing_library_is_said_plainly(tmp_path: Path, monkeypatch: pytest.M
     with Helper(Cancel()) as helper, pytest.raises(EngineFailed, match="cannot be loaded") as caught:
         helper.ask(do="tokenize", model="x", pre=None, texts=[])
     assert "make run" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_the_pattern_alone_names_it(name: str) -> None:
+    """A dry run has nothing else to go by."""
+    known = KNOWN[name]
+    tokenizer = {"pre_tokenizer": known.pre_tokenizer, "model": {"ignore_merges": known.ignore_merges}}
+    assert ordered(tokenizer, known.cleans, known.preferred)[0] == name
+
+
+def test_a_preferred_name_waits_for_those_that_fit_better() -> None:
+    assert ordered({"pre_tokenizer": STARCODER}, False, ("refact", "llama-bpe"))[0] == "refact"
+    assert ordered({"pre_tokenizer": LLAMA3}, False, ("refact", "llama-bpe"))[0] == "llama-bpe"
+
+
+def test_an_unknown_way_of_splitting_gets_the_nearest() -> None:
+    names = ordered({"pre_tokenizer": splits(r"\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+")}, False)
+    assert len(names) == len(set(names)) == MAX_CANDIDATES
+    assert ordered({"pre_tokenizer": None}, False)[0] in {entry.name for entry in TABLE}
+
+
+def test_the_table_names_each_once_and_all_its_styles() -> None:
+    names = [entry.name for entry in TABLE]
+    assert len(set(names)) == len(names) > 60
+    assert {entry.style for entry in TABLE} == set(STYLES)

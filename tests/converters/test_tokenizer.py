@@ -9,10 +9,9 @@ import pytest
 from converters.errors import BadCheckpoint, NotYet
 from converters.tokenizer.bpe import TokenType, added_tokens, read_vocab, require_byte_level_bpe
 from converters.tokenizer.load import load_tokenizer
-from converters.tokenizer.pre_tokenizers import TABLE, ordered
 from converters.tokenizer.probe_texts import probe_texts
 from converters.tokenizer.special import special_metadata, template_metadata
-from tests.support.checkpoints import SMOLLM2_PRE_TOKENIZER, tiny_checkpoint
+from tests.support.checkpoints import tiny_checkpoint
 
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}
 
@@ -151,43 +150,6 @@ def test_a_list_of_templates_is_kept(tmp_path: Path) -> None:
 
 def test_no_template_is_no_value(tmp_path: Path) -> None:
     assert template_metadata(tmp_path, {}) == {}
-
-
-def split(pattern: str) -> dict[str, Any]:
-    return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
-
-
-@pytest.mark.parametrize(
-    ("pre_tokenizer", "ignore_merges", "cleans", "first"),
-    [
-        (SMOLLM2_PRE_TOKENIZER, False, False, "smollm"),
-        (SMOLLM2_PRE_TOKENIZER, False, True, "starcoder"),
-        ({"type": "ByteLevel", "use_regex": True}, False, True, "gpt-2"),
-        (
-            {"type": "Sequence", "pretokenizers": [split(r"[^\r\n]?\p{L}+|\p{N}{1,3}| x"), BYTE_LEVEL]},
-            True,
-            True,
-            "llama-bpe",
-        ),
-        ({"type": "Sequence", "pretokenizers": [split(r"[^\r\n]?\p{L}+|\p{N}| x"), BYTE_LEVEL]}, False, False, "qwen2"),
-        (None, False, True, "falcon"),
-    ],
-)
-def test_the_likeliest_pre_tokenizer_comes_first(
-    pre_tokenizer: Any, ignore_merges: bool, cleans: bool, first: str
-) -> None:
-    names = ordered({"pre_tokenizer": pre_tokenizer, "model": {"ignore_merges": ignore_merges}}, cleans)
-    assert names[0] == first
-    assert sorted(names) == sorted(entry.name for entry in TABLE)
-
-
-def test_a_family_may_prefer_one_among_equals() -> None:
-    assert ordered({"pre_tokenizer": SMOLLM2_PRE_TOKENIZER}, False, ("refact",))[0] == "refact"
-
-
-def test_the_table_names_each_once() -> None:
-    names = [entry.name for entry in TABLE]
-    assert len(set(names)) == len(names) > 60
 
 
 def test_there_are_three_hundred_composed_probe_texts() -> None:
