@@ -52,6 +52,8 @@ class ConversionPlan:
     free_bytes: int
     files: tuple[PlannedFile, ...]
     warnings: tuple[str, ...]
+    dropped: tuple[str, ...]
+    """Tensors of the checkpoint that the files leave out, by name."""
 
     def needed_bytes(self, types: Collection[str]) -> int:
         """The disk that these types take together."""
@@ -96,6 +98,7 @@ def plan_conversion(pronk: Pronk, source: str, types: Sequence[str], output: Pat
         free_bytes=shutil.disk_usage(_existing(folder)).free,
         files=files,
         warnings=tuple(map(str, document.get("warnings", ()))),
+        dropped=tuple(map(str, document.get("dropped", ()))),
     )
 
 

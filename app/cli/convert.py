@@ -87,11 +87,17 @@ def _tensor_count(tensors: list[Any]) -> int:
     return len(tensors[0]) if tensors and isinstance(tensors[0], list) else len(tensors)
 
 
+def _check_text(check: dict[str, Any]) -> str:
+    made = f"{check['greedy_tokens']} trial tokens were made." if check["greedy_tokens"] else check["note"]
+    return f"Self-check: llama.cpp loads {check['n_tensors']} tensors. {made}".strip()
+
+
 def _result_text(result: dict[str, Any]) -> str:
     lines = [f"{file['type']:8}  {format_size(file['size_bytes']):>9}  {file['path']}" for file in result["files"]]
     parity = result["tokenizer_parity"]
     lines.append(f"Tokenizer: {parity['equal']} of {parity['checked']} texts give the same tokens as the original.")
-    lines += [str(check) for check in result.get("checks", [])]
+    told = result.get("self_check") or []
+    lines += [_check_text(check) for check in ([told] if isinstance(told, dict) else told)]
     if kept := result.get("resumed_bytes"):
         lines.append(f"{format_size(kept)} of the checkpoint had been done before.")
     lines += [f"Warning: {warning}" for warning in result.get("warnings", [])]

@@ -44,6 +44,7 @@ def test_text_for_people(checkpoint: Path) -> None:
     done = run_pronk("convert", str(checkpoint), "--type", "Q4_K_M")
     assert done.returncode == 0
     assert "Tokenizer: " in done.stdout
+    assert "Self-check: llama.cpp loads" in done.stdout
     assert "Q4_K_M" in done.stdout
 
 
@@ -63,7 +64,7 @@ def test_options_of_later_versions_say_so(checkpoint: Path) -> None:
 
 @pytest.mark.parametrize("how", ["cancel", "end of file"])
 def test_called_off_by_its_parent(how: str, tmp_path: Path, home: Home) -> None:
-    checkpoint = tiny_checkpoint(tmp_path / "large", num_hidden_layers=4, hidden_size=1024, intermediate_size=4096)
+    checkpoint = tiny_checkpoint(tmp_path / "large", num_hidden_layers=2, hidden_size=1024, intermediate_size=4096)
     command = [
         sys.executable,
         "-P",

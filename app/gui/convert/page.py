@@ -18,7 +18,7 @@ from app.gui.convert.source_step import SourceStep
 from app.gui.convert.types import OFFERED
 from app.gui.convert.types_step import TypesStep
 from app.gui.convert.unfinished import Unfinished
-from app.gui.convert.words import source_words
+from app.gui.convert.words import dropped_words, source_words
 from app.gui.library_control import LibraryControl
 from app.gui.tasks import Task, Tasks
 from app.gui.widgets.column import page_column
@@ -154,7 +154,7 @@ class ConvertPage(QWidget):
         about = source_words(plan.hf_class, plan.parameters, plan.source_files, plan.source_bytes)
         what = self.tr("Each chosen type is written in one read; the source stays untouched.")
         where = self.tr("Goes into {0}").format(plan.folder)
-        self.source.show_text(f"{about}. {what}", where, " ".join(plan.warnings))
+        self.source.show_text(f"{about}. {what}", where, dropped_words(plan.dropped), " ".join(plan.warnings))
         self.types.show_plan(plan)
         self.types.fold(False)
         self.types.show()

@@ -27,6 +27,7 @@ class SourceStep(QFrame):
         self._text = plain_label(wrap=True)
         self._target = ElidedLabel(elide=Qt.TextElideMode.ElideMiddle)
         self._target.setProperty("kind", "muted")
+        self._dropped = plain_label(kind="muted", wrap=True)
         self._warnings = plain_label(kind="warning", wrap=True)
         self._button = push_button(self.tr("Choose a folder…"), self.choose_folder, "primary")
         self._build()
@@ -36,6 +37,11 @@ class SourceStep(QFrame):
     def text(self) -> str:
         """What was found, in words."""
         return self._text.text()
+
+    @property
+    def dropped(self) -> str:
+        """What is left out."""
+        return self._dropped.text()
 
     @property
     def warnings(self) -> str:
@@ -63,9 +69,10 @@ class SourceStep(QFrame):
         self._button.setAccessibleName(self._button.text())
         self.show_text("")
 
-    def show_text(self, text: str, target: str = "", warnings: str = "") -> None:
-        """Say what was found, where the files will go and what the converter warns of."""
-        for label, words in ((self._text, text), (self._target, target), (self._warnings, warnings)):
+    def show_text(self, text: str, target: str = "", dropped: str = "", warnings: str = "") -> None:
+        """Say what was found, where the files will go, what is left out and what the converter warns of."""
+        parts = ((self._text, text), (self._target, target), (self._dropped, dropped), (self._warnings, warnings))
+        for label, words in parts:
             label.setText(words)
             label.setVisible(bool(words))
 
@@ -104,7 +111,7 @@ class SourceStep(QFrame):
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(8)
         layout.addLayout(row)
-        for label in (self._text, self._target, self._warnings):
+        for label in (self._text, self._target, self._dropped, self._warnings):
             layout.addWidget(label)
 
 

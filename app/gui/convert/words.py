@@ -1,5 +1,7 @@
 """The convert page's words that belong to no single widget."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QCoreApplication
 
 from app.core.units import format_size
@@ -30,6 +32,15 @@ def source_words(hf_class: str, parameters: int, n_files: int, size_bytes: int) 
         files = tr("1 file") if n_files == 1 else tr("{0} files").format(n_files)
         parts += [files, format_size(size_bytes)]
     return ", ".join(parts)
+
+
+def dropped_words(names: Sequence[str]) -> str:
+    """Return how much of the checkpoint is left out, "" for nothing."""
+    if not names:
+        return ""
+    if len(names) == 1:
+        return tr("1 tensor of the checkpoint is left out: {0}.").format(names[0])
+    return tr("{0} tensors of the checkpoint are left out, the first is {1}.").format(len(names), names[0])
 
 
 def verdict_text(verdict: str, n_gpus: int) -> str:

@@ -160,7 +160,7 @@ def test_cancel_keeps_what_is_done_and_continue_goes_on(
     qtbot: QtBot, page: ConvertPage, tmp_path: Path, home: Home
 ) -> None:
     large = tiny_checkpoint(
-        tmp_path / "Large", num_hidden_layers=2, hidden_size=1024, intermediate_size=8192, num_attention_heads=8
+        tmp_path / "Large", num_hidden_layers=2, hidden_size=1024, intermediate_size=4096, num_attention_heads=8
     )
     look_at(qtbot, page, large)
     page.start(("Q2_K",))

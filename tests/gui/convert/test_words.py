@@ -4,7 +4,7 @@ import pytest
 
 from app.gui.convert.result_words import best_path, result_lines
 from app.gui.convert.types import OFFERED, USUAL, quality_text
-from app.gui.convert.words import count_parameters, source_words, verdict_text
+from app.gui.convert.words import count_parameters, dropped_words, source_words, verdict_text
 from converters.quant_types import FILE_TYPES
 
 
@@ -47,16 +47,35 @@ def test_chat_now_takes_the_recommended_type() -> None:
     assert best_path([]) == ""
 
 
+def test_what_could_not_be_tried_is_said_once() -> None:
+    large = {"n_tensors": 272, "greedy_tokens": 0, "note": "L: no trial answer."}
+    bad = {"n_tensors": 272, "greedy_tokens": 3, "note": "B: the trial answer ended."}
+    texts = [
+        line.text for line in result_lines({"self_check": [large, bad], "warnings": ["B: the trial answer ended."]})
+    ]
+    assert texts == [
+        "Self-check: llama.cpp loads each file, 272 tensors.",
+        "L: no trial answer.",
+        "B: the trial answer ended.",
+    ]
+
+
+def test_what_is_left_out() -> None:
+    assert dropped_words([]) == ""
+    assert dropped_words(["a"]) == "1 tensor of the checkpoint is left out: a."
+    assert dropped_words(["v.1", "v.2"]) == "2 tensors of the checkpoint are left out, the first is v.1."
+
+
 def test_the_result_in_lines() -> None:
     result = {
         "tokenizer_parity": {"checked": 336, "equal": 336},
-        "checks": ["32 tokens were made without an error."],
+        "self_check": {"n_tensors": 272, "greedy_tokens": 32, "note": ""},
         "resumed_bytes": 1_200_000_000,
         "warnings": ["Q4_K_M: so it is done."],
     }
     assert [(line.kind, line.text) for line in result_lines(result)] == [
         ("ok", "Tokenizer: 336 of 336 test texts give the same tokens."),
-        ("muted", "32 tokens were made without an error."),
+        ("muted", "Self-check: llama.cpp loads the file, 272 tensors. A trial answer of 32 tokens went well."),
         ("muted", "1.2 GB were done already when it was continued."),
         ("warning", "Q4_K_M: so it is done."),
     ]
