@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +19,29 @@ from tests.support.gguf_file import GgufFile, read_gguf
 pytestmark = pytest.mark.native
 SHAPES = {
     "grouped, wide heads": {"head_dim": 96},
-    "tied": {"num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 4, "tie_word_embeddings": True},
-    "odd width": {"hidden_size": 288, "intermediate_size": 800, "num_attention_heads": 9, "num_key_value_heads": 1},
-    "experts": {
-        "architectures": ["MixtralForCausalLM"],
-        "num_hidden_layers": 1,
-        "num_local_experts": 8,
-        "num_experts_per_tok": 2,
-        "intermediate_size": 256,
+    "tied, odd width": {
+        "hidden_size": 288,
+        "intermediate_size": 800,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 1,
+        "tie_word_embeddings": True,
     },
 }
+EXPERTS = {
+    "architectures": ["MixtralForCausalLM"],
+    "num_hidden_layers": 1,
+    "num_local_experts": 8,
+    "num_experts_per_tok": 2,
+    "intermediate_size": 256,
+}
+SOME_TYPES = (*UNQUANTIZED, "Q8_0", "Q2_K", "Q4_K_M", "IQ4_XS")
 
 
 # dtype of each tensor, by the first of these words that its name holds; and the type of the unquantized file
 DTYPES: dict[str, tuple[dict[str, str], str]] = {
     "F32": ({"": "F32"}, "F16"),  # "auto" knows no F32: the two steps pass through F16
     "BF16 with F32 and F16": ({"down_proj": "F32", "norm": "F32", "o_proj": "F16", "": "BF16"}, "BF16"),
-    "F16 with F32": ({"embed_tokens": "F32", "norm": "F32", "": "F16"}, "F16"),
+    "F16 with F32 and BF16": ({"embed_tokens": "F32", "v_proj": "BF16", "": "F16"}, "F16"),  # lm_head comes first
 }
 
 
@@ -56,8 +63,8 @@ def config_of(folder: Path) -> dict[str, Any]:
     return config
 
 
-def convert_to_all(folder: Path, out: Path) -> dict[str, GgufFile]:
-    types = [word for name in FILE_TYPES for word in ("--type", name)]
+def convert_to(names: Iterable[str], folder: Path, out: Path) -> dict[str, GgufFile]:
+    types = [word for name in names for word in ("--type", name)]
     done = run("convert", folder, *types, "--output", out, "--json", "--threads", "2")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
@@ -75,14 +82,19 @@ def quantize_by_llama_cpp(source: Path, folder: Path, names: list[str]) -> dict[
 @pytest.mark.parametrize("shape", SHAPES)
 def test_all_types_equal_the_two_steps(tmp_path: Path, shape: str) -> None:
     folder = tiny_checkpoint(tmp_path / "model", n_shards=2, **SHAPES[shape])
-    compare_with_two_steps(folder, tmp_path, "BF16")
+    compare_with_two_steps(tuple(FILE_TYPES), folder, tmp_path, "BF16")
+
+
+def test_experts_equal_the_two_steps(tmp_path: Path) -> None:
+    folder = tiny_checkpoint(tmp_path / "model", n_shards=2, **EXPERTS)
+    compare_with_two_steps(SOME_TYPES, folder, tmp_path, "BF16")
 
 
 @pytest.mark.parametrize("dtypes", DTYPES)
-def test_all_dtypes_equal_the_two_steps(tmp_path: Path, dtypes: str) -> None:
+def test_every_dtype_equals_the_two_steps(tmp_path: Path, dtypes: str) -> None:
     by_name, wide = DTYPES[dtypes]
     folder = checkpoint_of(tmp_path / "model", by_name, num_hidden_layers=1)
-    ours = compare_with_two_steps(folder, tmp_path, wide)
+    ours = compare_with_two_steps(SOME_TYPES, folder, tmp_path, wide)
     weights = dict(random_tensors(config_of(folder), 7))
     for theirs, name in {"mlp.down_proj": "ffn_down", "self_attn.o_proj": "attn_output"}.items():
         stored = _stored_as(weights[f"model.layers.0.{theirs}.weight"], by_name, theirs)
@@ -93,9 +105,9 @@ def test_all_dtypes_equal_the_two_steps(tmp_path: Path, dtypes: str) -> None:
         assert ours["BF16"].data(name) == to_bf16(values).tobytes()
 
 
-def compare_with_two_steps(folder: Path, out: Path, wide: str) -> dict[str, GgufFile]:
-    ours = convert_to_all(folder, out / "ours")
-    names = [name for name in FILE_TYPES if name not in UNQUANTIZED]
+def compare_with_two_steps(types: Sequence[str], folder: Path, out: Path, wide: str) -> dict[str, GgufFile]:
+    ours = convert_to(types, folder, out / "ours")
+    names = [name for name in types if name not in UNQUANTIZED]
     theirs = quantize_by_llama_cpp(ours[wide].path, out, names)
     for kind in names:
         assert list(ours[kind].tensors) == list(theirs[kind].tensors)
@@ -124,7 +136,7 @@ def test_a_weight_beyond_f16_is_refused_by_name(tmp_path: Path, dtype: str, kind
 
 def test_wide_types_are_numpy_s(tmp_path: Path) -> None:
     folder = tiny_checkpoint(tmp_path / "model")
-    ours = convert_to_all(folder, tmp_path / "ours")
+    ours = convert_to(UNQUANTIZED, folder, tmp_path / "ours")
     down = dict(random_tensors(config_of(folder), 7))["model.layers.1.mlp.down_proj.weight"]
     rounded = (np.frombuffer(ours["BF16"].data("blk.1.ffn_down.weight"), np.uint16).astype(np.uint32) << 16).view(
         np.float32
@@ -135,7 +147,7 @@ def test_wide_types_are_numpy_s(tmp_path: Path) -> None:
 
 
 def test_experts_are_stacked_in_their_order(tmp_path: Path) -> None:
-    folder = tiny_checkpoint(tmp_path / "model", n_shards=3, **SHAPES["experts"])
+    folder = tiny_checkpoint(tmp_path / "model", n_shards=3, **EXPERTS)
     arguments = ("--type", "BF16", "--output", tmp_path / "stacked.gguf", "--json")
     assert run("convert", folder, *arguments).returncode == 0
     stacked = read_gguf(tmp_path / "stacked.gguf")
