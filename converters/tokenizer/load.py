@@ -5,7 +5,7 @@ from pathlib import Path
 
 from converters.errors import BadCheckpoint
 from converters.jsonfile import JsonObject
-from converters.tokenizer import bpe, gemma4, sentencepiece, spm_bpe
+from converters.tokenizer import bpe, gemma4, sentencepiece, spm_bpe, tekken, tiktoken
 from converters.tokenizer.loaded import LoadedTokenizer
 
 __all__ = ["DEFAULT_KINDS", "LoadedTokenizer", "load_tokenizer"]
@@ -14,9 +14,11 @@ Loader = Callable[[Path, JsonObject, int, Sequence[str]], LoadedTokenizer | None
 
 # kind -> load(folder, config, n_vocab, preferred); None: the folder does not hold this kind
 _LOADERS: Mapping[str, Loader] = {
+    "tekken": tekken.load,
     "sentencepiece": sentencepiece.load,
     "spm_bpe": spm_bpe.load,
     "gemma4": gemma4.load,
+    "tiktoken": tiktoken.load,
     "bpe": bpe.load,
 }
 DEFAULT_KINDS = ("tekken", "sentencepiece", "spm_bpe", "bpe")

@@ -117,10 +117,10 @@ def _joined(ranks: Ranks, piece: bytes, limit: int) -> list[bytes]:
 class RankEncoder:
     """The reference for tokens by rank: splits by the model's own pattern, then joins bytes; knows no merges."""
 
-    def __init__(self, ranks: Ranks, first_id: int, pattern: str, special: Mapping[str, int]) -> None:
+    def __init__(self, ranks: Ranks, first_id: int, pattern: str, special: Mapping[str, int], file_name: str) -> None:
         self._ranks = ranks
         self._first_id = first_id
-        self._split = Split(Regex(pattern), "isolated")
+        self._split = _split(pattern, file_name)
         self._special = special
         longest_first = sorted(special, key=len, reverse=True)
         self._special_pattern = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
@@ -145,6 +145,13 @@ class RankEncoder:
     def _piece_ids(self, piece: bytes) -> list[int]:
         parts = [piece] if piece in self._ranks else _joined(self._ranks, piece, MAX_TOKENS)
         return [self._ranks[part] + self._first_id for part in parts]
+
+
+def _split(pattern: str, file_name: str) -> Split:
+    try:
+        return Split(Regex(pattern), "isolated")
+    except Exception as error:  # the library raises no narrower type
+        raise BadCheckpoint(f"{file_name}: its pattern cannot be used: {error}.", hint=_HINT) from error
 
 
 def token_list(ranked: Mapping[int, str], special: Mapping[str, int], n_vocab: int, file_name: str) -> list[str]:

@@ -14,7 +14,6 @@ from converters.tokenizer.loaded import MAX_TOKENS, LoadedTokenizer
 from converters.tokenizer.pre_tokenizers import ordered, split_step
 from converters.tokenizer.ranks import (
     RankEncoder,
-    Ranks,
     all_halves,
     merges,
     read_ranks,
@@ -64,6 +63,7 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
     n_special = _count(settings, "default_num_special_tokens")
     special = _special(document, n_special)
     ranks = read_ranks(_entries(document, _count(settings, "default_vocab_size") - n_special), FILE_NAME)
+    reference = RankEncoder(ranks, n_special, settings["pattern"], special, FILE_NAME)
     ranked = {rank + n_special: written(token) for token, rank in ranks.items()}
     tokens = token_list(ranked, special, n_vocab, FILE_NAME)
     return LoadedTokenizer(
@@ -80,12 +80,8 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
         n_tokens=n_vocab,
         candidates=_candidates(settings["pattern"], preferred),
         special_tokens=tuple(special),
-        reference=_reference(ranks, n_special, settings["pattern"], special),
+        reference=reference,
     )
-
-
-def _reference(ranks: Ranks, n_special: int, pattern: str, special: Mapping[str, int]) -> RankEncoder:
-    return RankEncoder(ranks, n_special, pattern, special)
 
 
 def _candidates(pattern: str, preferred: Sequence[str]) -> tuple[str, ...]:

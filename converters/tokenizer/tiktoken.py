@@ -59,7 +59,7 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
         n_tokens=n_vocab,
         candidates=ordered(splitting, cleans_spaces=False, preferred=(name, *preferred)),
         special_tokens=tuple(special),
-        reference=RankEncoder(ranks, 0, pattern, special),
+        reference=RankEncoder(ranks, 0, pattern, special, FILE_NAME),
     )
 
 

@@ -9,16 +9,14 @@ import pytest
 
 from converters.errors import EngineFailed, UnsupportedModel
 from converters.events import Cancel
-from converters.gguf_header import encode_header
 from converters.helper import Helper
 from converters.tokenizer import bpe
-from converters.tokenizer.detect import Parity, detect
 from converters.tokenizer.loaded import LoadedTokenizer
 from converters.tokenizer.pre_tokenizers import MAX_CANDIDATES, STYLES, TABLE, ordered
 from converters.tokenizer.probe_texts import probe_texts
-from converters.values import text, u32
 from tests.support.byte_level import KNOWN, LLAMA3, QWEN2, STARCODER, Known, byte_level, splits, trained
 from tests.support.byte_level import write_tokenizer_json as write
+from tests.support.detection import CountingHelper, find
 
 FEW_TRIES = 3
 
@@ -31,18 +29,6 @@ def learnable(known: Known) -> list[str]:
     marked = [t for t in texts if any(unicodedata.category(c)[0] == "M" for c in t)]
     capitals = [t for t in texts if t.isupper() and not t.isascii()]
     return [t for t in texts if t not in {*marked, *capitals}]
-
-
-class CountingHelper:
-    """Passes requests on, and notes the pre-tokenizers that were tried."""
-
-    def __init__(self, helper: Helper) -> None:
-        self.helper = helper
-        self.tried: list[str] = []
-
-    def ask(self, **request: object) -> dict[str, object]:
-        self.tried.append(str(request["pre"]))
-        return self.helper.ask(**request)
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +52,6 @@ def tokenizer_of(folder: Path, known: Known, texts: Sequence[str] | None = None,
     loaded = bpe.load(folder, {}, n_vocab, known.preferred)
     assert loaded is not None
     return loaded
-
-
-def find(
-    folder: Path, loaded: LoadedTokenizer, helper: CountingHelper, candidates: Sequence[str] | None = None
-) -> Parity:
-    numbers = {"block_count": 1, "context_length": 8, "embedding_length": 32, "feed_forward_length": 32,
-               "attention.head_count": 1}  # fmt: skip
-    metadata = {"general.architecture": text("llama")} | {f"llama.{key}": u32(n) for key, n in numbers.items()}
-    (folder / "vocab.gguf").write_bytes(encode_header({**metadata, **loaded.metadata(None)}, ()))
-    texts = probe_texts(loaded.special_tokens)
-    names = loaded.candidates if candidates is None else candidates
-    return detect(folder / "vocab.gguf", names, texts, loaded.reference, helper, Cancel())
 
 
 @pytest.mark.native
