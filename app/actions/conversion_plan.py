@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,10 +95,22 @@ def plan_conversion(pronk: Pronk, source: str, types: Sequence[str], output: Pat
         source_files=int(document.get("source_files", 0)),
         source_bytes=int(document.get("source_bytes", 0)),
         folder=folder,
-        free_bytes=shutil.disk_usage(_existing(folder)).free,
+        free_bytes=_free_bytes(folder),
         files=files,
         warnings=tuple(map(str, document.get("warnings", ()))),
         dropped=tuple(map(str, document.get("dropped", ()))),
+    )
+
+
+def with_disk_of_now(plan: ConversionPlan) -> ConversionPlan:
+    """Return the plan with the disk as it is now: what is free, and what stands there of each file."""
+    return replace(
+        plan,
+        free_bytes=_free_bytes(plan.folder),
+        files=tuple(
+            replace(file, kept_bytes=_disk_bytes(part_path(file.path)), exists=file.path.exists())
+            for file in plan.files
+        ),
     )
 
 
@@ -140,5 +152,6 @@ def _disk_bytes(path: Path) -> int:
     return status.st_size if blocks is None else min(status.st_size, blocks * _STAT_BLOCK_BYTES)
 
 
-def _existing(folder: Path) -> Path:
-    return next((place for place in (folder, *folder.parents) if place.exists()), Path.cwd())
+def _free_bytes(folder: Path) -> int:
+    """Return the free disk where a folder is or would be made."""
+    return shutil.disk_usage(next((place for place in (folder, *folder.parents) if place.exists()), Path.cwd())).free

@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from app.actions.context import Pronk
-from app.actions.conversion_plan import ConversionPlan, foretell_verdicts, plan_conversion
+from app.actions.conversion_plan import (
+    ConversionPlan,
+    foretell_verdicts,
+    plan_conversion,
+    with_disk_of_now,
+)
 from app.actions.convert import (
     ConvertRequest,
     convert,
@@ -141,4 +146,15 @@ def test_a_finished_conversion_leaves_no_note(home: Home, tmp_path: Path) -> Non
     assert not plan.files[0].exists
     convert(pronk, ConvertRequest(source, ("Q8_0",), files=plan.paths(["Q8_0"])), lambda _: None)
     assert list((home.cache / "conversions").iterdir()) == []
-    assert plan_conversion(pronk, source, ("Q8_0",)).files[0].exists
+    assert with_disk_of_now(plan).files[0].exists
+
+
+@pytest.mark.native
+def test_a_part_that_is_there_counts_as_disk(converted: ConversionPlan) -> None:
+    file = converted.files[0]
+    part_path(file.path).write_bytes(b"x" * 1_000_000)
+    now = with_disk_of_now(converted)
+    assert file.size_bytes - now.needed_bytes(["Q8_0"]) == pytest.approx(1_000_000, abs=8192)
+    part_path(file.path).write_bytes(b"x" * (file.size_bytes + 1000))
+    assert with_disk_of_now(converted).needed_bytes(["Q8_0"]) == 0
+    part_path(file.path).unlink()

@@ -61,7 +61,7 @@ class Pace:
     def left_s(self) -> float | None:
         """How long the rest takes, later phases guessed by their part of the bar; None while it is not known."""
         speed = self._speed(REST_SPAN_S)
-        if not speed or not self.total_bytes or self.phase not in PARTS:
+        if not speed or self.done_bytes >= self.total_bytes or self.phase not in PARTS:
             return None
         begin, end = PARTS[self.phase]
         whole_s = self.total_bytes / speed

@@ -203,6 +203,13 @@ class ConvertPage(QWidget):
         self.types.fold(False)
         self.types.setVisible(self._plan is not None)
         self.unfinished.look(then)
+        if (plan := self._plan) is not None:
+            self._tasks.run(lambda _: _with_disk_of_now(plan), done=lambda new: self._on_disk(plan, new), owner=self)
+
+    def _on_disk(self, old: ConversionPlan, new: ConversionPlan) -> None:
+        if self._plan is old:
+            self._plan = new
+            self.types.show_disk(new)
 
     def _on_folder(self, path: str) -> None:
         if not show_in_folder(Path(path)):
@@ -237,6 +244,12 @@ def _plan(pronk: Pronk, folder: str) -> ConversionPlan:
     from app.actions.conversion_plan import plan_conversion
 
     return plan_conversion(pronk, folder, OFFERED)
+
+
+def _with_disk_of_now(plan: ConversionPlan) -> ConversionPlan:
+    from app.actions.conversion_plan import with_disk_of_now
+
+    return with_disk_of_now(plan)
 
 
 def _verdicts(plan: ConversionPlan, devices: Devices) -> dict[str, ForetoldVerdict]:

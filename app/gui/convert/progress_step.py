@@ -92,11 +92,13 @@ class ProgressStep(QFrame):
         new_phase = event.get("phase") != self._pace.phase
         self._pace.take(event)
         self._bar.setValue(round(STEPS * self._pace.share))
-        self._what.setText(phase_text(self._pace.phase, str(event.get("tensor", ""))))
+        tried = self._pace.phase == "check" and self._pace.done_bytes >= self._pace.total_bytes
+        words = phase_text(self._pace.phase, str(event.get("tensor", "")))
+        self._what.setText(self.tr("Checking by a trial answer") if tried else words)
         elapsed_s = float(event.get("elapsed_s") or 0.0)
-        if new_phase or elapsed_s - self._figures_s >= FIGURES_EVERY_S:
+        if new_phase or tried or elapsed_s - self._figures_s >= FIGURES_EVERY_S:
             self._figures_s = elapsed_s
-            self._figures.setText(self._pace_words())
+            self._figures.setText("" if tried else self._pace_words())
 
     def show_cancelling(self) -> None:
         """Say that the converter is asked to stop."""

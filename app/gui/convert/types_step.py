@@ -82,12 +82,17 @@ class TypesStep(QFrame):
 
     def show_plan(self, plan: ConversionPlan) -> None:
         """Fill the table and tick the recommended type."""
-        self._plan = plan
-        self._files = tuple(sorted(plan.files, key=lambda file: file.size_bytes))
+        self._set_plan(plan)
         self._told = {}
         self._all = False
         self.table.fill(self._files, plan.free_bytes)
         self._show_rows()
+        self._refresh()
+
+    def show_disk(self, plan: ConversionPlan) -> None:
+        """Take newer figures of the disk for the same types."""
+        self._set_plan(plan)
+        self.table.show_disk(self._files, plan.free_bytes)
         self._refresh()
 
     def show_verdicts(self, verdicts: Mapping[str, ForetoldVerdict]) -> None:
@@ -101,6 +106,10 @@ class TypesStep(QFrame):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and self._files:
             self.table.colour()
+
+    def _set_plan(self, plan: ConversionPlan) -> None:
+        self._plan = plan
+        self._files = tuple(sorted(plan.files, key=lambda file: file.size_bytes))
 
     def _on_start(self) -> None:
         if self.can_start:

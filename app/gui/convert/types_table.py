@@ -79,9 +79,8 @@ class TypesTable(QTableView):
 
     def fill(self, files: tuple[PlannedFile, ...], free_bytes: int) -> None:
         """Show these files in their order, the recommended one ticked."""
-        self._files = files
-        self._free_bytes = free_bytes
         self._items.clear()
+        self.show_disk(files, free_bytes)
         self._items.setHorizontalHeaderLabels(
             [self.tr("Type"), self.tr("Size"), self.tr("Quality"), self.tr("On this computer"), self.tr("Speed")]
         )
@@ -93,6 +92,13 @@ class TypesTable(QTableView):
         self.colour()
         recommended = next((row for row, file in enumerate(files) if file.type == RECOMMENDED), 0)
         self.setCurrentIndex(self._items.index(recommended, TYPE))
+
+    def show_disk(self, files: tuple[PlannedFile, ...], free_bytes: int) -> None:
+        """Take other figures of the disk for the same files."""
+        self._files = files
+        self._free_bytes = free_bytes
+        if self._items.rowCount():
+            self.colour()
 
     def show_verdicts(self, verdicts: Mapping[str, ForetoldVerdict]) -> None:
         """Say how each type would run here."""

@@ -170,6 +170,7 @@ def test_cancel_keeps_what_is_done_and_continue_goes_on(
     assert not page.busy
     assert not page.notice.isVisible()
     assert {path.suffix for path in home.models.iterdir()} == {".part", ".journal"}
+    qtbot.waitUntil(lambda: page.plan is not None and page.plan.needed_bytes(["Q2_K"]) == 0, timeout=10_000)
     page.unfinished.cards[0].continue_button.click()
     shares: list[float] = []
     while not page.progress.result_path:

@@ -34,6 +34,13 @@ def test_what_an_earlier_run_did_is_no_speed() -> None:
     assert 9 <= pace.left_s < 30
 
 
+def test_a_trial_answer_has_no_foretold_end() -> None:
+    pace = after(event("check", 0, 1000, 1.0), event("check", 500, 1000, 3.0))
+    assert pace.left_s is not None
+    pace.take(event("check", 1000, 1000, 5.0))
+    assert pace.left_s is None
+
+
 def test_the_bar_never_goes_back() -> None:
     shares = []
     pace = Pace()
