@@ -114,7 +114,7 @@ def _kept(checkpoint: Checkpoint, family: Family) -> tuple[dict[str, StoredTenso
     dropped = []
     for name, tensor in checkpoint.tensors.items():
         canonical = family.canonical(name)
-        if family.drops(canonical):
+        if family.drops(canonical) or (family.may_be_zero(canonical) and _all_zero(tensor)):
             dropped.append(name)
         elif canonical in kept:
             raise BadCheckpoint(f"The checkpoint holds both {kept[canonical].name!r} and {name!r}.")
@@ -262,6 +262,18 @@ def _same_bytes(one: StoredTensor, other: StoredTensor) -> bool:
             if left.read(length) != right.read(length):
                 return False
             remaining -= length
+    return True
+
+
+def _all_zero(tensor: StoredTensor) -> bool:
+    with tensor.path.open("rb") as file:
+        file.seek(tensor.offset)
+        remaining = tensor.size_bytes
+        while remaining:
+            piece = file.read(min(remaining, 1 << 20))
+            if not piece or any(piece):
+                return False
+            remaining -= len(piece)
     return True
 
 

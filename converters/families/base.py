@@ -37,7 +37,8 @@ class Family:
     the same name in the file follow each other along the first axis, in the table's order.
     COMPANIONS maps a name of TENSORS to the stored tensors that are read together with it (Transform.join).
     OPTIONAL are the names of TENSORS that may be missing; DROPPED are regular expressions of names that are left out on
-    purpose. All these speak of names after canonical(), which strips PREFIXES (replaced at a name's start).
+    purpose, ZEROS of those that are left out where every value is zero. All these speak of names after canonical(),
+    which strips PREFIXES (replaced at a name's start).
     HEAD and EMBEDDING are the two tensors that may be tied. VOCAB_ROWS are tensors of the file whose rows are cut or
     filled with zeros to the number of tokens. TOKENIZERS are the kinds of tokenizer to look for, in this order;
     PRE_TOKENIZERS are names to try first, where several of llama.cpp's do the same and this one is customary.
@@ -49,6 +50,7 @@ class Family:
     TENSORS: ClassVar[Mapping[str, Target]]
     COMPANIONS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     OPTIONAL: ClassVar[frozenset[str]] = frozenset()
+    ZEROS: ClassVar[tuple[str, ...]] = ()
     DROPPED: ClassVar[tuple[str, ...]] = (r".*\.rotary_emb\.inv_freq", r".*\.attention\.(masked_)?bias")
     PREFIXES: ClassVar[Mapping[str, str]] = {}
     HEAD: ClassVar[str] = "lm_head.weight"
@@ -97,6 +99,10 @@ class Family:
     def drops(self, name: str) -> bool:
         """Tell whether a stored tensor is left out on purpose, by its canonical name."""
         return any(re.fullmatch(pattern, name) for pattern in self.DROPPED)
+
+    def may_be_zero(self, name: str) -> bool:
+        """Tell whether a stored tensor is left out if every value is zero, by its canonical name."""
+        return any(re.fullmatch(pattern, name) for pattern in self.ZEROS)
 
     @property
     def n_block(self) -> int:
