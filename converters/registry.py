@@ -7,6 +7,7 @@ from converters.families.base import Family
 from converters.families.gemma import Gemma
 from converters.families.gemma2 import Gemma2
 from converters.families.gemma3 import Gemma3
+from converters.families.gemma4 import Gemma4
 from converters.families.glm4 import Glm4
 from converters.families.glm4_moe import Glm4Moe
 from converters.families.gpt_oss import GptOss
@@ -32,6 +33,8 @@ FAMILIES: Mapping[str, type[Family]] = {
     "Gemma2ForCausalLM": Gemma2,
     "Gemma3ForCausalLM": Gemma3,
     "Gemma3ForConditionalGeneration": Gemma3,
+    "Gemma4ForCausalLM": Gemma4,
+    "Gemma4ForConditionalGeneration": Gemma4,
     "GemmaForCausalLM": Gemma,
     "Glm4ForCausalLM": Glm4,
     "Glm4MoeForCausalLM": Glm4Moe,

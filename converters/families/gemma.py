@@ -28,7 +28,7 @@ class Gemma(Decoder):
     }  # fmt: skip
     TENSORS: ClassVar[Mapping[str, Target]] = {key: name for key, name in NAMES.items() if key != "lm_head.weight"}
     DROPPED = (*Family.DROPPED, r"lm_head\.weight")  # llama.cpp takes the embedding in any case
-    TOKENIZERS = ("sentencepiece", "spm_bpe", "bpe")
+    TOKENIZERS: ClassVar[tuple[str, ...]] = ("sentencepiece", "spm_bpe", "bpe")
 
     def transform(self, pattern: str) -> Transform:
         """Add the one that the norms leave out."""

@@ -48,16 +48,20 @@ class Gemma3(Gemma):
             if self.config.get(key):
                 raise UnsupportedModel(f"config.json asks for {key}, which llama.cpp's {self.ARCHITECTURE} has not.")
 
+    @property
+    def sliding(self) -> list[bool]:
+        """Whether each layer sees no more than the window."""
+        return slides(self.config, self.n_layer, _PERIOD)
+
     def metadata(self) -> dict[str, Value]:
         """Give the keys of the architecture; which layers slide, where it is not as usual."""
-        values = super().metadata()
+        values, a, sliding = super().metadata(), self.ARCHITECTURE, self.sliding
         if self.final_cap:
-            values["gemma3.final_logit_softcapping"] = f32(self.final_cap)
-        sliding = slides(self.config, self.n_layer, _PERIOD)
+            values[f"{a}.final_logit_softcapping"] = f32(self.final_cap)
         if any(sliding):
-            values["gemma3.attention.sliding_window"] = u32(self.n_window)
+            values[f"{a}.attention.sliding_window"] = u32(self.n_window)
         if any(sliding) and sliding != slides({}, self.n_layer, _PERIOD):
-            values["gemma3.attention.sliding_window_pattern"] = flags(sliding)
+            values[f"{a}.attention.sliding_window_pattern"] = flags(sliding)
         return values
 
     def tokenizer_values(self, tokenizer_config: JsonObject) -> dict[str, Value]:
