@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 
 from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.families.base import Family
+from converters.families.cohere import Cohere
+from converters.families.cohere2 import Cohere2
 from converters.families.gemma import Gemma
 from converters.families.gemma2 import Gemma2
 from converters.families.gemma3 import Gemma3
@@ -27,9 +29,12 @@ from converters.families.qwen3 import Qwen3
 from converters.families.qwen3_moe import Qwen3Moe
 from converters.families.qwen3_vl import Qwen3Vl
 from converters.families.qwen3_vl_moe import Qwen3VlMoe
+from converters.families.smollm3 import SmolLM3
 from converters.jsonfile import JsonObject
 
 FAMILIES: Mapping[str, type[Family]] = {
+    "Cohere2ForCausalLM": Cohere2,
+    "CohereForCausalLM": Cohere,
     "Gemma2ForCausalLM": Gemma2,
     "Gemma3ForCausalLM": Gemma3,
     "Gemma3ForConditionalGeneration": Gemma3,
@@ -65,6 +70,7 @@ FAMILIES: Mapping[str, type[Family]] = {
     "Qwen3MoeForCausalLM": Qwen3Moe,
     "Qwen3VLForConditionalGeneration": Qwen3Vl,
     "Qwen3VLMoeForConditionalGeneration": Qwen3VlMoe,
+    "SmolLM3ForCausalLM": SmolLM3,
 }
 
 
