@@ -9,6 +9,7 @@ from converters.families.cohere2 import Cohere2
 from converters.families.gemma import Gemma
 from converters.families.gemma2 import Gemma2
 from converters.families.gemma3 import Gemma3
+from converters.families.gemma3n import Gemma3n
 from converters.families.gemma4 import Gemma4
 from converters.families.glm4 import Glm4
 from converters.families.glm4_moe import Glm4Moe
@@ -38,6 +39,8 @@ FAMILIES: Mapping[str, type[Family]] = {
     "Gemma2ForCausalLM": Gemma2,
     "Gemma3ForCausalLM": Gemma3,
     "Gemma3ForConditionalGeneration": Gemma3,
+    "Gemma3nForCausalLM": Gemma3n,
+    "Gemma3nForConditionalGeneration": Gemma3n,
     "Gemma4ForCausalLM": Gemma4,
     "Gemma4ForConditionalGeneration": Gemma4,
     "GemmaForCausalLM": Gemma,
