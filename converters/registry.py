@@ -6,6 +6,8 @@ from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.families.base import Family
 from converters.families.cohere import Cohere
 from converters.families.cohere2 import Cohere2
+from converters.families.deepseek_v2 import DeepseekV2
+from converters.families.deepseek_v3 import DeepseekV3
 from converters.families.gemma import Gemma
 from converters.families.gemma2 import Gemma2
 from converters.families.gemma3 import Gemma3
@@ -13,11 +15,13 @@ from converters.families.gemma3n import Gemma3n
 from converters.families.gemma4 import Gemma4
 from converters.families.glm4 import Glm4
 from converters.families.glm4_moe import Glm4Moe
+from converters.families.glm4_moe_lite import Glm4MoeLite
 from converters.families.gpt_oss import GptOss
 from converters.families.granite import Granite
 from converters.families.granitemoe import GraniteMoe
 from converters.families.granitemoehybrid import GraniteMoeHybrid
 from converters.families.llama import Llama
+from converters.families.mistral4 import Mistral4
 from converters.families.mixtral import Mixtral
 from converters.families.olmo2 import Olmo2
 from converters.families.olmo3 import Olmo3
@@ -36,6 +40,8 @@ from converters.jsonfile import JsonObject
 FAMILIES: Mapping[str, type[Family]] = {
     "Cohere2ForCausalLM": Cohere2,
     "CohereForCausalLM": Cohere,
+    "DeepseekV2ForCausalLM": DeepseekV2,
+    "DeepseekV3ForCausalLM": DeepseekV3,
     "Gemma2ForCausalLM": Gemma2,
     "Gemma3ForCausalLM": Gemma3,
     "Gemma3ForConditionalGeneration": Gemma3,
@@ -46,6 +52,7 @@ FAMILIES: Mapping[str, type[Family]] = {
     "GemmaForCausalLM": Gemma,
     "Glm4ForCausalLM": Glm4,
     "Glm4MoeForCausalLM": Glm4Moe,
+    "Glm4MoeLiteForCausalLM": Glm4MoeLite,
     "Glm4vForConditionalGeneration": Glm4,
     "Glm4vMoeForConditionalGeneration": Glm4Moe,
     "GptOssForCausalLM": GptOss,
@@ -53,8 +60,12 @@ FAMILIES: Mapping[str, type[Family]] = {
     "GraniteMoeForCausalLM": GraniteMoe,
     "GraniteMoeHybridForCausalLM": GraniteMoeHybrid,
     "GraniteMoeSharedForCausalLM": GraniteMoe,
+    "KimiK25ForConditionalGeneration": DeepseekV3,
+    "KimiVLForConditionalGeneration": DeepseekV3,
     "LLaMAForCausalLM": Llama,
     "LlamaForCausalLM": Llama,
+    "Mistral3ForConditionalGeneration": Mistral4,
+    "Mistral4ForCausalLM": Mistral4,
     "MistralForCausalLM": Llama,
     "MixtralForCausalLM": Mixtral,
     "Olmo2ForCausalLM": Olmo2,

@@ -11,6 +11,7 @@ from typing import ClassVar
 from converters.errors import BadCheckpoint
 from converters.families.base import Family, Target
 from converters.families.decoder import ATTENTION, EMBEDDINGS, QKV_BIASES, Decoder, block_names
+from converters.families.multimodal import OTHER_SENSES, TEXT_PREFIXES
 from converters.families.rope import rope_number
 from converters.jsonfile import JsonObject
 from converters.transforms import IDENTITY, Transform, rope_halves
@@ -33,8 +34,8 @@ class Glm4(Decoder):
     }  # fmt: skip
     TENSORS: ClassVar[Mapping[str, Target]] = {**EMBEDDINGS, **ATTENTION, **QKV_BIASES, **block_names(_NAMES)}
     OPTIONAL = frozenset(QKV_BIASES)
-    DROPPED = (*Decoder.DROPPED, r"(model\.)?visual\..*")
-    PREFIXES: ClassVar[Mapping[str, str]] = {"model.language_model.": "model.", "language_model.": ""}
+    DROPPED = (*Decoder.DROPPED, *OTHER_SENSES)
+    PREFIXES: ClassVar[Mapping[str, str]] = TEXT_PREFIXES
     TOKENIZERS = ("bpe",)
     PRE_TOKENIZERS = ("glm4", "chatglm-bpe")
     SPECIAL_TOKENS: ClassVar[Mapping[str, str]] = {
