@@ -125,6 +125,7 @@ def test_by_keyboard_alone(qtbot: QtBot, page: ConvertPage, checkpoint: Path) ->
     assert page.types.chosen == ()
     qtbot.keyClick(table, Qt.Key.Key_Return)
     assert not page.busy
+    qtbot.keyClick(table, Qt.Key.Key_Right)  # whatever the column
     qtbot.keyClick(table, Qt.Key.Key_Up)
     qtbot.keyClick(table, Qt.Key.Key_Space)
     assert page.types.chosen == ("Q3_K_M",)
@@ -232,6 +233,10 @@ def test_discarding_can_be_undone_for_a_while(qtbot: QtBot, page: ConvertPage, h
     page.unfinished.discard(request)
     assert page.unfinished.cards == []
     assert part_path(request.files[0]).exists()
+    looked: list[bool] = []
+    page.unfinished.look(lambda: looked.append(True))
+    qtbot.waitUntil(lambda: bool(looked), timeout=10_000)
+    assert page.unfinished.cards == []  # not offered again while it can be undone
     page.notice.findChild(QPushButton).click()
     qtbot.waitUntil(lambda: bool(page.unfinished.cards), timeout=10_000)
     page.unfinished.discard(request)

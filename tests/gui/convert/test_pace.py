@@ -34,6 +34,20 @@ def test_what_an_earlier_run_did_is_no_speed() -> None:
     assert 9 <= pace.left_s < 30
 
 
+def test_phases_are_not_mixed() -> None:
+    pace = after(event("quantize", 0, 10_000, 0), event("quantize", 10_000, 10_000, 2), event("check", 0, 500, 2.5))
+    assert pace.bytes_per_s == 0
+    pace.take(event("check", 100, 500, 4.5))
+    assert pace.bytes_per_s == 50
+
+
+def test_a_phase_that_comes_again_takes_nothing_back() -> None:
+    pace = after(event("check", 100, 100, 1.0))
+    share = pace.share
+    pace.take(event("quantize", 0, 100, 2.0))
+    assert pace.share == share
+
+
 def test_a_trial_answer_has_no_foretold_end() -> None:
     pace = after(event("check", 0, 1000, 1.0), event("check", 500, 1000, 3.0))
     assert pace.left_s is not None
