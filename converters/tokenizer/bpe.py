@@ -1,11 +1,12 @@
 """Reads a byte-level BPE tokenizer from tokenizer.json into the lists that a GGUF file holds."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from converters.errors import BadCheckpoint, NotYet
+from converters.errors import BadCheckpoint, NotYet, UnsupportedModel
 from converters.jsonfile import JsonObject, read_object, read_optional
 from converters.tokenizer.loaded import HfTokenizer, LoadedTokenizer, TokenType
 from converters.tokenizer.pre_tokenizers import ordered
@@ -86,12 +87,29 @@ def read_vocab(tokenizer: JsonObject, added: Sequence[JsonObject], n_vocab: int,
         )
     added_by_id = {entry["id"]: entry for entry in added}
     pairs = [_entry(i, by_id.get(i), added_by_id.get(i), codec) for i in range(n_vocab)]
-    return BpeVocab([token for token, _ in pairs], [kind for _, kind in pairs], merges_of(model_of(tokenizer)))
+    tokens = [token for token, _ in pairs]
+    require_different(tokens, "tokenizer.json")
+    return BpeVocab(tokens, [kind for _, kind in pairs], merges_of(model_of(tokenizer)))
+
+
+def require_different(tokens: Sequence[str], file_name: str) -> None:
+    """Raise BadCheckpoint when two tokens are written alike: llama.cpp's process aborts on them."""
+    if len(set(tokens)) < len(tokens):
+        token = next(token for token, count in Counter(tokens).items() if count > 1)
+        first = tokens.index(token)
+        second = tokens.index(token, first + 1)
+        raise BadCheckpoint(
+            f"{file_name}: the tokens {first:,} and {second:,} are both written {token[:40]!r}.",
+            hint="Download the file again.",
+        )
 
 
 def added_tokens(tokenizer: JsonObject, tokenizer_config: JsonObject) -> list[JsonObject]:
     """Give the added tokens of tokenizer.json, and those that only tokenizer_config.json has."""
-    added = [_checked_added(entry) for entry in tokenizer.get("added_tokens") or []]
+    entries = tokenizer.get("added_tokens") or []
+    if not isinstance(entries, list):
+        raise BadCheckpoint("tokenizer.json: added_tokens is no list.", hint="Download the file again.")
+    added = [_checked_added(entry) for entry in entries]
     known = {entry["id"] for entry in added}
     decoder = tokenizer_config.get("added_tokens_decoder")
     for number, entry in (decoder if isinstance(decoder, dict) else {}).items():
@@ -108,10 +126,17 @@ def _checked_added(entry: Any) -> JsonObject:
 
 
 def model_of(tokenizer: JsonObject) -> JsonObject:
-    """Give the part of tokenizer.json that holds vocab and merges."""
+    """Give the part of tokenizer.json that holds vocab and merges.
+
+    Raises UnsupportedModel when it marks parts of words: llama.cpp cannot, and the reference aborts on odd marks."""
     model = tokenizer.get("model")
     if not isinstance(model, dict):
         raise BadCheckpoint("tokenizer.json has no model.", hint="Download the file again.")
+    for mark in ("continuing_subword_prefix", "end_of_word_suffix"):
+        if model.get(mark):
+            raise UnsupportedModel(
+                f"tokenizer.json has the {mark} {str(model[mark])[:40]!r}, which llama.cpp does not know."
+            )
     return model
 
 

@@ -6,7 +6,6 @@ pair. A piece that is a token as a whole is never taken apart. Source: tiktoken 
 
 import re
 from base64 import b64decode
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -15,6 +14,7 @@ from tokenizers import Regex
 from tokenizers.pre_tokenizers import Split
 
 from converters.errors import BadCheckpoint
+from converters.tokenizer.bpe import require_different
 from converters.tokenizer.loaded import MAX_TOKENS, TokenType
 
 Ranks = dict[bytes, int]
@@ -166,9 +166,7 @@ def token_list(ranked: Mapping[int, str], special: Mapping[str, int], n_vocab: i
             hint="Tokenizer and weights are of different models or versions.",
         )
     tokens = [by_id.get(number, f"[PAD{number}]") for number in range(n_vocab)]
-    if len(set(tokens)) < n_vocab:
-        twice = next(token for token, count in Counter(tokens).items() if count > 1)
-        raise BadCheckpoint(f"{file_name} has two tokens that are written {twice[:40]!r}.", hint=_HINT)
+    require_different(tokens, file_name)
     return tokens
 
 

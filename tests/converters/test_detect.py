@@ -1,13 +1,13 @@
 """The pre-tokenizer is found by comparing ids: small vocabularies, the split patterns of well-known models."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from converters.errors import EngineFailed, UnsupportedModel
+from converters.errors import BadCheckpoint, EngineFailed, UnsupportedModel
 from converters.events import Cancel
 from converters.helper import Helper
 from converters.tokenizer import bpe
@@ -189,3 +189,35 @@ def test_the_table_names_each_once_and_all_its_styles() -> None:
     names = [entry.name for entry in TABLE]
     assert len(set(names)) == len(names) > 60
     assert {entry.style for entry in TABLE} == set(STYLES)
+
+
+def damaged(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    document = trained(KNOWN["qwen2"], probe_texts()[:20], 300)
+    change(document)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda d: d["model"]["merges"].append(["zz", "qq"]), "cannot be used"),
+        (lambda d: d["model"]["merges"].append(["a"]), "cannot be used"),
+        (lambda d: d["model"]["merges"].append(7), "cannot be used"),
+        (lambda d: d["model"].update(merges=None), "cannot be used"),
+        (lambda d: d["model"]["vocab"].update(a=-7), "no usable vocab"),
+        (lambda d: d["model"]["vocab"].update(a=10**30), "ids reach 1000"),
+        (lambda d: d["model"]["vocab"].update(new=299), "gives id 299 to both"),
+        (lambda d: d["model"]["vocab"].update(new=4_000_000_000), "ids reach 4000000000"),
+        (lambda d: d["pre_tokenizer"]["pretokenizers"][0].update(pattern={"Regex": "(("}), "cannot be used"),
+        (lambda d: d["added_tokens"].append({**d["added_tokens"][0], "id": 299}), "both written '<|end|>'"),
+    ],
+)
+def test_a_damaged_tokenizer_json_is_refused_in_one_line(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    write(tmp_path, damaged(change))
+    with pytest.raises(BadCheckpoint, match=r"tokenizer") as caught:
+        bpe.load(tmp_path, {}, 300)
+    assert said in caught.value.message
+    assert "\n" not in caught.value.message
+    assert len(caught.value.message) < 300

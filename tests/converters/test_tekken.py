@@ -189,7 +189,7 @@ def damaged(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         (lambda d: d["special_tokens"][5].update(rank=9), "special token 5 has another rank"),
         (lambda d: d["special_tokens"][5].update(token_str="<s>"), "23 different special tokens of 24"),
         (lambda d: d["special_tokens"][1].update(token_str="x1"), "no special token <s>"),
-        (lambda d: d["special_tokens"][5].update(token_str="A"), "written 'A'"),
+        (lambda d: d["special_tokens"][5].update(token_str="A"), "the tokens 5 and 89 are both written 'A'"),
     ],
 )
 def test_a_damaged_file_is_refused_in_one_line(

@@ -131,7 +131,7 @@ KNOWN: Mapping[str, Known] = {
 
 def trained(known: Known, texts: Sequence[str], n_tokens: int = 900) -> dict[str, Any]:
     """Give a tokenizer.json whose merges are learned from the texts, split as the model splits them."""
-    document = {
+    document: dict[str, Any] = {
         "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "post_processor": None,
         "normalizer": known.normalizer, "pre_tokenizer": known.pre_tokenizer,
         "decoder": byte_level(use_regex=True), "model": {"type": "BPE", "vocab": {}, "merges": []},
