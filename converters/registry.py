@@ -31,7 +31,10 @@ from converters.families.qwen2 import Qwen2
 from converters.families.qwen2_moe import Qwen2Moe
 from converters.families.qwen2_vl import Qwen2Vl
 from converters.families.qwen3 import Qwen3
+from converters.families.qwen3_5 import Qwen3_5
+from converters.families.qwen3_5_moe import Qwen3_5Moe
 from converters.families.qwen3_moe import Qwen3Moe
+from converters.families.qwen3_next import Qwen3Next
 from converters.families.qwen3_vl import Qwen3Vl
 from converters.families.qwen3_vl_moe import Qwen3VlMoe
 from converters.families.smollm3 import SmolLM3
@@ -62,8 +65,8 @@ FAMILIES: Mapping[str, type[Family]] = {
     "GraniteMoeSharedForCausalLM": GraniteMoe,
     "KimiK25ForConditionalGeneration": DeepseekV3,
     "KimiVLForConditionalGeneration": DeepseekV3,
-    "LLaMAForCausalLM": Llama,
     "LlamaForCausalLM": Llama,
+    "LLaMAForCausalLM": Llama,
     "Mistral3ForConditionalGeneration": Mistral4,
     "Mistral4ForCausalLM": Mistral4,
     "MistralForCausalLM": Llama,
@@ -79,9 +82,14 @@ FAMILIES: Mapping[str, type[Family]] = {
     "Qwen2MoeForCausalLM": Qwen2Moe,
     "Qwen2VLForConditionalGeneration": Qwen2Vl,
     "Qwen2VLModel": Qwen2Vl,
+    "Qwen3_5ForCausalLM": Qwen3_5,
+    "Qwen3_5ForConditionalGeneration": Qwen3_5,
+    "Qwen3_5MoeForCausalLM": Qwen3_5Moe,
+    "Qwen3_5MoeForConditionalGeneration": Qwen3_5Moe,
     "Qwen3ForCausalLM": Qwen3,
     "Qwen3Model": Qwen3,
     "Qwen3MoeForCausalLM": Qwen3Moe,
+    "Qwen3NextForCausalLM": Qwen3Next,
     "Qwen3VLForConditionalGeneration": Qwen3Vl,
     "Qwen3VLMoeForConditionalGeneration": Qwen3VlMoe,
     "SmolLM3ForCausalLM": SmolLM3,

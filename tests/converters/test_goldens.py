@@ -57,6 +57,14 @@ DIFFERENCES: dict[tuple[str, str], str] = {
         r"deepseek2\.expert_gating_func",
     ): "the HF class chooses experts by a sigmoid, whatever config.json says",
     (r"mistral4.* .*", r"mistral4\.attention\.temperature_.*"): "queries grow with the position, as in the HF class",
+    (
+        r"qwen3_5(_moe(-singly)?)? .*",
+        r"tensor blk\.0\.ssm_a",
+    ): "exp is rounded right; torch's is off in the last bit for one value of a hundred",
+    (
+        r"qwen3_(next(-fused.*|-no-mtp)?|5-no-mtp) .*",
+        r".*\.full_attention_interval",
+    ): "as config.json says; the reference has lost it by then, and writes 4",
 }
 # What is still to be put right, in the same form; a line goes when its cause does.
 PENDING: dict[tuple[str, str], str] = {

@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converters.errors import BadCheckpoint, UnsupportedModel
+from converters.errors import BadCheckpoint, ConvertError, UnsupportedModel
 from converters.families.qwen2 import Qwen2
 from converters.families.qwen2_vl import Qwen2Vl
 from converters.families.qwen3 import Qwen3
+from converters.families.qwen3_5 import Qwen3_5
 from converters.families.qwen3_moe import Qwen3Moe
+from converters.families.qwen3_next import Qwen3Next
 from converters.families.qwen3_vl import Qwen3Vl
 from converters.families.qwen3_vl_moe import Qwen3VlMoe
 from converters.folder_facts import POOLING, RERANK_TOKENS
@@ -117,3 +119,58 @@ def test_text_models_within_others_are_found_under_any_prefix(prefix: str) -> No
     assert family.canonical(f"{prefix}layers.0.mlp.up_proj.weight") == "model.layers.0.mlp.up_proj.weight"
     assert family.canonical("language_model.lm_head.weight") == "lm_head.weight"
     assert family.drops("model.visual.blocks.0.mlp.fc1.weight")
+
+
+DELTA = CONFIG | {
+    "architectures": ["Qwen3_5ForCausalLM"], "linear_num_key_heads": 2, "linear_num_value_heads": 6,
+    "linear_key_head_dim": 4, "linear_value_head_dim": 4, "num_hidden_layers": 4,
+}  # fmt: skip
+MTP = ["mtp.layers.0.mlp.up_proj.weight", "mtp.fc.weight"]
+
+
+def test_value_heads_are_regrouped_in_rows_columns_and_vectors() -> None:
+    family = Qwen3_5.from_config(DELTA)
+    order = [0, 3, 1, 4, 2, 5]  # the first value head of each key head, then the second, then the third
+    rows = np.array([head * 4 + row for head in order for row in range(4)])
+    gate = np.arange(24 * 5, dtype=np.float32).reshape(24, 5)
+    assert np.array_equal(applied(family.transform("blk.{i}.attn_gate.weight"), gate), gate[rows])
+    out = np.ascontiguousarray(gate.T)
+    assert np.array_equal(applied(family.transform("blk.{i}.ssm_out.weight"), out), out[:, rows])
+    rates = np.arange(6, dtype=np.float32)
+    assert applied(family.transform("blk.{i}.ssm_dt.bias"), rates).tolist() == order
+    kernel = np.arange(40 * 4, dtype=np.float32).reshape(40, 1, 4)
+    turned = applied(family.transform("blk.{i}.ssm_conv1d.weight"), kernel)
+    assert np.array_equal(turned, np.concatenate([kernel[:16, 0], kernel[16:, 0][rows]]))
+
+
+def test_what_predicts_counts_only_if_it_is_stored() -> None:
+    promised = DELTA | {"mtp_num_hidden_layers": 1}
+    without, stored = Qwen3_5.from_config(promised), Qwen3_5.from_config(DELTA, MTP)
+    assert (without.n_block, stored.n_block) == (4, 5)
+    assert "qwen35.nextn_predict_layers" not in without.metadata()
+    assert stored.metadata()["qwen35.nextn_predict_layers"].data == 1
+    assert stored.linear == [True, True, True, False, False]
+    assert stored.canonical("model.mtp.fc.weight") == "model.layers.4.eh_proj.weight"
+
+
+@pytest.mark.parametrize(
+    ("changes", "names", "message"),
+    [
+        ({"linear_num_value_heads": 5}, [], "5 value heads for 2 key heads"),
+        ({"linear_num_key_heads": 0}, [], "6 value heads for 0 key heads"),
+        ({"linear_value_head_dim": 8}, [], "heads of 4 for keys and 8 for values"),
+        ({"layer_types": ["linear_attention"]}, [], "layer_types"),
+        ({}, ["mtp.layers.0.a", "mtp.layers.1.a"], "2 layers that predict"),
+    ],
+)
+def test_senseless_delta_nets_are_refused(changes: dict[str, Any], names: list[str], message: str) -> None:
+    with pytest.raises(ConvertError, match=message):
+        Qwen3_5.from_config(DELTA | changes, names)
+
+
+@pytest.mark.parametrize("rows", [95, 97])
+def test_a_fused_projection_of_the_wrong_size_is_refused(rows: int) -> None:
+    config = DELTA | MOE | {"linear_num_value_heads": 4}
+    transform = Qwen3Next.from_config(config).transform("blk.{i}.attn_qkv.weight")
+    with pytest.raises(ValueError, match="reshape"):
+        applied(transform, np.zeros((rows, 3), np.float32))

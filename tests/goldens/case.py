@@ -22,7 +22,7 @@ class Case:
     expressions of whole names to a dtype (else dtype) and to a kind of values (tests/support/golden_checkpoint.py);
     the first that matches wins. pre: the tokenizer.ggml.pre that the reference writes; its own table of hashes does
     not know a tiny tokenizer. files: more files, as text or JSON; they replace the tokenizer fixture's. folder: the
-    checkpoint's name.
+    checkpoint's name. options: more of the reference's command line.
     """
 
     config: Mapping[str, Any]
@@ -38,6 +38,7 @@ class Case:
     files: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
     shards: int = 1
+    options: tuple[str, ...] = ()
 
     def checkpoint(self, name: str, shapes: Shapes) -> dict[str, Any]:
         """Give the golden's description of the checkpoint, from which tests rebuild it."""

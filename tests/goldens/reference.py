@@ -30,7 +30,7 @@ def make(name: str, case: Case, llama_cpp: Path, parent: Path) -> str:
     checkpoint = case.checkpoint(name, {**shapes, **case.extra})
     folder = build_checkpoint(checkpoint, parent)
     path = parent / f"{name}.gguf"
-    convert(folder, path, case.pre)
+    convert(folder, path, case)
     golden = {"upstream": _upstream(llama_cpp), "checkpoint": checkpoint, "result": result_of(path)}
     return text_of(golden)
 
@@ -58,13 +58,13 @@ def _header_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def convert(folder: Path, output: Path, pre: str) -> None:
+def convert(folder: Path, output: Path, case: Case) -> None:
     """Run llama.cpp's converter in this process, with the name of the pre-tokenizer given."""
     base, script = import_module("conversion.base"), import_module("convert_hf_to_gguf")
-    base.TextModel.get_vocab_base_pre = lambda *_: pre
+    base.TextModel.get_vocab_base_pre = lambda *_: case.pre
     logging.disable(logging.INFO)
     arguments = sys.argv
-    sys.argv = ["convert_hf_to_gguf.py", str(folder), "--outfile", str(output), "--outtype", "auto"]
+    sys.argv = ["convert_hf_to_gguf.py", str(folder), "--outfile", str(output), "--outtype", "auto", *case.options]
     try:
         script.main()
     finally:

@@ -1,8 +1,8 @@
 """Makes hollow checkpoints of well-known models: real config and tensor names, no weights and a tiny tokenizer.
 
 real_configs/MODEL.json holds {"repository", "n_parameters" (of the file that is made of it), "tokenizer" (a fixture),
-"config", "tensors": {names: shape or [dtype, shape]}}. A name stands for many: {0-47} for 48 numbers, {3-47:4} for every
-fourth, {0-2,4} for single ones too; types are BF16 where none is stated.
+"config", "tensors": {names: shape or [dtype, shape]}}. A name stands for many: {0-47} for 48 numbers, {3-47:4} for
+every fourth, {0-2,4} for single ones too; types are BF16 where none is stated.
 """
 
 import json
@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support.golden_checkpoint import DTYPES, copy_tokenizer
+from converters.safetensors_header import DTYPE_BYTES
+from tests.support.golden_checkpoint import copy_tokenizer
 
 FOLDER = Path(__file__).parent / "real_configs"
 _RANGES = re.compile(r"\{([\d,:-]+)\}")
@@ -37,7 +38,7 @@ def write_hollow_checkpoint(model: Mapping[str, Any], folder: Path) -> Path:
     (folder / "config.json").write_text(json.dumps(model["config"]), encoding="utf-8")
     header, offset = {}, 0
     for name, dtype, shape in all_tensors(model["tensors"]):
-        end = offset + math.prod(shape) * DTYPES[dtype]().itemsize
+        end = offset + math.prod(shape) * DTYPE_BYTES[dtype]
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(header).encode()
