@@ -1,6 +1,7 @@
 """The command line of the converter."""
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -164,5 +165,16 @@ def _stop_on_signals(cancel: Cancel) -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
+def _main() -> int:
+    gc.set_threshold(100_000)  # vocabularies are large, and nothing in them refers in circles
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_main())

@@ -29,6 +29,7 @@ class Helper:
 
     def __enter__(self) -> Self:
         self._cancel.on_cancel(self.kill)
+        self._process = _start()  # it loads the library while the caller reads headers
         return self
 
     def __exit__(

@@ -18,6 +18,7 @@ from converters.transforms import Array, Raw
 
 Target = tuple[PartFile, OutputTensor]
 Targets = Mapping[str, Sequence[Target]]
+_DAMAGED = "The model is damaged: download it again."
 READ_AHEAD = 2  # blocks that are read while as many as there are threads are computed
 _RAW_TYPES = {"F32": "<f4", "F16": "<u2", "BF16": "<u2", "U8": "u1", "I8": "i1"}
 
@@ -116,7 +117,7 @@ def _write(piece: Piece, raw: Sequence[Raw], shop: Workshop) -> None:
             packed[kind] = source.transform.join(*raw)
         elif kind not in packed:
             rows = _rows(piece, raw, shop.kernels) if rows is None else rows
-            packed[kind] = _pack(tensor, _rounded(piece, tensor.via, rows, shop.kernels), shop.kernels)
+            packed[kind] = _pack(piece, tensor, rows, shop.kernels)
         row_bytes = tensor.size_bytes // source.n_rows
         part.write(tensor.start + piece.first_row * row_bytes, packed[kind].reshape(-1).data)
 
@@ -132,12 +133,14 @@ def _rows(piece: Piece, raw: Sequence[Raw], kernels: Kernels) -> Array:
     stored = piece.inputs[0].stored
     ordered = np.ascontiguousarray(raw[0]).reshape(-1).view(np.uint8)
     values = kernels.widen(stored.dtype, ordered, piece.n_rows * source.n_columns)
-    if not np.isfinite(values.sum(dtype=np.float32)) and not np.isfinite(values).all():  # a sum is quick, and tells
+    if not np.isfinite(values).all():
         raise BadCheckpoint(
-            f"Tensor {stored.name!r} holds NaN or infinite weights.", hint="The model is damaged: download it again."
+            f"Tensor {stored.name!r} holds NaN or infinite weights.", hint=_DAMAGED
         )
     if source.transform.values is not None:
         values = source.transform.values(values)
+        if not np.isfinite(values).all():
+            raise BadCheckpoint(f"Tensor {stored.name!r} holds weights beyond all measure.", hint=_DAMAGED)
         if stored.dtype == "F16":  # there the reference computes in half precision
             values = kernels.round_through(values, GgmlType.F16)
     return values.reshape(shape)
@@ -150,8 +153,8 @@ def _rounded(piece: Piece, via: GgmlType, rows: Array, kernels: Kernels) -> Arra
     return rows if exact else kernels.round_through(rows.copy(), via)
 
 
-def _pack(tensor: OutputTensor, rows: Array, kernels: Kernels) -> npt.NDArray[np.uint8]:
+def _pack(piece: Piece, tensor: OutputTensor, rows: Array, kernels: Kernels) -> npt.NDArray[np.uint8]:
     try:
-        return kernels.quantize(tensor.type, rows)
+        return kernels.quantize(tensor.type, _rounded(piece, tensor.via, rows, kernels))
     except BadCheckpoint as error:
         raise BadCheckpoint(f"Tensor {tensor.source.name!r}: {error.message}", hint=error.hint) from error

@@ -1,8 +1,11 @@
 """The values that a GGUF file's metadata is made of, each with its type."""
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
+from typing import Any
 
 
 class ValueType(IntEnum):
@@ -24,6 +27,12 @@ class ValueType(IntEnum):
 
 
 Scalar = bool | int | float | str
+_U32, _U64 = struct.Struct("<I"), struct.Struct("<Q")
+_FORMATS = {
+    ValueType.UINT8: "B", ValueType.INT8: "b", ValueType.UINT16: "H", ValueType.INT16: "h", ValueType.UINT32: "I",
+    ValueType.INT32: "i", ValueType.FLOAT32: "f", ValueType.BOOL: "?", ValueType.UINT64: "Q", ValueType.INT64: "q",
+    ValueType.FLOAT64: "d",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,25 @@ class Value:
     type: ValueType
     data: Scalar | Sequence[Scalar]
     item_type: ValueType | None = None
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The value as it stands in a file, its type first; made once, for a vocabulary goes into several files."""
+        if self.type is not ValueType.ARRAY or isinstance(self.data, Scalar) or self.item_type is None:
+            return _U32.pack(self.type) + _encode(self.type, [self.data])
+        return struct.pack("<IIQ", self.type, self.item_type, len(self.data)) + _encode(self.item_type, self.data)
+
+
+def encode_string(string: str) -> bytes:
+    """Give a string as it stands in a file: its length in bytes, and UTF-8."""
+    data = string.encode("utf-8", "surrogatepass")
+    return _U64.pack(len(data)) + data
+
+
+def _encode(kind: ValueType, items: Sequence[Any]) -> bytes:
+    if kind is ValueType.STRING:
+        return b"".join(map(encode_string, map(str, items)))
+    return struct.pack(f"<{len(items)}{_FORMATS[kind]}", *items)
 
 
 Metadata = Mapping[str, Value]

@@ -12,9 +12,9 @@ from converters.errors import BadCheckpoint
 from converters.families.config import find, text_metadata
 from converters.families.rope import rope_metadata, rope_settings
 from converters.jsonfile import JsonObject
-from converters.quant_types import ModelSizes
+from converters.quant_types import ModelSizes, sizes_from_metadata
 from converters.transforms import IDENTITY, Array, Transform
-from converters.values import Value
+from converters.values import Value, text
 
 MAX_LAYERS = 4096
 MAX_EXPERTS = 4096
@@ -141,12 +141,8 @@ class Family:
         return values | rope_metadata(self.ARCHITECTURE, self.rope)
 
     def model_sizes(self) -> ModelSizes:
-        """Give the sizes that the type chooser looks at."""
-        n_head = find(self.config, "num_attention_heads", "n_head", "n_heads")
-        n_head_kv = find(self.config, "num_key_value_heads", "n_kv_heads")
-        heads = n_head if type(n_head) is int else 0
-        kv_heads = n_head_kv if type(n_head_kv) is int else heads
-        return ModelSizes(self.ARCHITECTURE, self.n_block, heads, kv_heads, self.n_expert)
+        """Give the sizes that the type chooser looks at: those that llama.cpp will read."""
+        return sizes_from_metadata({"general.architecture": text(self.ARCHITECTURE), **self.metadata()})
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Give the expected shape, outermost first, of tensors by their GGUF name with {i}; others go unchecked."""

@@ -27,7 +27,7 @@ def header_only_checkpoint(folder: Path) -> Path:
     tiny_checkpoint(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | SIZES
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    d, f, kv, vocab = 8192, 28672, 1024, 32000
+    d, f, kv, vocab = 8192, 28672, 1024, SIZES["vocab_size"]
     block = {
         "self_attn.q_proj": (d, d), "self_attn.k_proj": (kv, d), "self_attn.v_proj": (kv, d),
         "self_attn.o_proj": (d, d),
