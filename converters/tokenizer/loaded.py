@@ -1,6 +1,7 @@
 """What every kind of tokenizer gives: its GGUF values, and a reference that the ids are compared with."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -45,22 +46,31 @@ class HfTokenizer:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        try:
+        with self._faults_told():
             tokenizer = self._make()
+            tokenizer.no_padding()
+            tokenizer.no_truncation()
+            return tokenizer
+
+    @contextmanager
+    def _faults_told(self) -> Iterator[None]:
+        try:
+            yield
         except Exception as error:  # the library raises no narrower type
-            raise BadCheckpoint(f"{self._label} cannot be used: {error}.", hint="Download the file again.") from error
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        return tokenizer
+            reason = " ".join(str(error).split())
+            raise BadCheckpoint(f"{self._label} cannot be used: {reason}.", hint="Download the file again.") from error
 
     def encode(self, lines: Sequence[str]) -> list[list[int]]:
         """Give the ids of each text, nothing added; raises BadCheckpoint when the library refuses the tokenizer."""
-        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(lines), add_special_tokens=False)]
+        tokenizer = self._tokenizer
+        with self._faults_told():
+            return [encoding.ids for encoding in tokenizer.encode_batch(list(lines), add_special_tokens=False)]
 
     def round_trip(self, line: str) -> str:
         """Encode and decode a text, special tokens kept."""
-        ids = self._tokenizer.encode(line, add_special_tokens=False).ids
-        return str(self._tokenizer.decode(ids, skip_special_tokens=False))
+        ids = self.encode([line])[0]
+        with self._faults_told():
+            return str(self._tokenizer.decode(ids, skip_special_tokens=False))
 
 
 @dataclass(frozen=True)

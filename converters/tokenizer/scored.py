@@ -1,14 +1,13 @@
 """Vocabularies that llama.cpp merges by scores, or shares their token types: SentencePiece's, in all its forms."""
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from converters.errors import BadCheckpoint
 from converters.jsonfile import JsonObject
-from converters.tokenizer.bpe import looks_special
+from converters.tokenizer.bpe import looks_special, require_different
 from converters.tokenizer.loaded import MAX_TOKENS, TokenType
 from converters.values import Value, f32s, i32s, text, texts
 
@@ -36,16 +35,7 @@ def padded(tokens: Mapping[int, Token], n_vocab: int) -> list[Token]:
     if beyond:
         _log.warning("%d tokens from id %d on have no row in the weights and are left out", len(beyond), min(beyond))
     filled = [tokens.get(i) or Token(f"[PAD{i}]", PADDING_SCORE, TokenType.UNUSED) for i in range(n_vocab)]
-    ids = {token.text: i for i, token in enumerate(filled)}
-    if len(ids) < n_vocab:
-        second, token = next((i, token) for i, token in reversed(list(enumerate(filled))) if ids[token.text] != i)
-        raise BadCheckpoint(
-            f"The tokenizer gives {token.text!r} two ids, {second} and {ids[token.text]}.",
-            hint="Tokenizer files of different models are mixed: download them again.",
-        )
-    unusable = next((token for token in filled if not math.isfinite(token.score)), None)
-    if unusable is not None:
-        raise BadCheckpoint(f"The tokenizer gives {unusable.text!r} the score {unusable.score}.")
+    require_different([token.text for token in filled], "The tokenizer")
     return filled
 
 

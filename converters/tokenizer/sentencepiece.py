@@ -9,7 +9,7 @@ from pathlib import Path
 
 from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.jsonfile import JsonObject, read_optional
-from converters.tokenizer.bpe import added_tokens
+from converters.tokenizer.bpe import added_tokens, model_of
 from converters.tokenizer.loaded import HfTokenizer, LoadedTokenizer, TokenType
 from converters.tokenizer.scored import ADDED_SCORE, Token, added_token, padded, probed_tokens, scored_values, spaced
 from converters.tokenizer.sentencepiece_model import SentencePieceModel, read_sentencepiece
@@ -42,12 +42,13 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
         n_tokens=n_vocab,
         candidates=("default",),
         special_tokens=probed_tokens(tokens),
-        reference=_reference(folder, model, tokens),
+        reference=_reference(folder, tokenizer, model, tokens),
     )
 
 
-def _reference(folder: Path, model: SentencePieceModel, tokens: Sequence[Token]) -> HfTokenizer:
-    if (folder / "tokenizer.json").is_file():
+def _reference(folder: Path, tokenizer: JsonObject, model: SentencePieceModel, tokens: Sequence[Token]) -> HfTokenizer:
+    if tokenizer:
+        model_of(tokenizer)
         return HfTokenizer.from_file(folder / "tokenizer.json")
     return HfTokenizer(lambda: reference_tokenizer(model, tokens), "tokenizer.model")
 

@@ -14,16 +14,18 @@ from converters.jsonfile import JsonObject, read_optional
 from converters.tokenizer.loaded import ID_KEYS, MAX_TOKENS
 from converters.values import Value, flag, text, texts, u32
 
-_STATED = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")  # the other two only come from a template
+_STATED = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
+_SPARE = ("eot", "eom")  # in use only when a template ends with another token than the stated eos
 _ADD_KINDS = ("bos", "eos", "sep")
 _MAX_TEMPLATE_BYTES = 4 << 20
 
 
 @dataclass
 class _Found:
-    """Special tokens by kind as text, and which are added; filled step by step."""
+    """Special tokens by kind as text, which are added, and the spare kinds in use; filled step by step."""
 
     content: dict[str, str] = field(default_factory=dict)
+    spare: list[str] = field(default_factory=list)
     adds: dict[str, bool] = field(default_factory=dict)
 
 
@@ -43,7 +45,7 @@ def special_metadata(
         stated = tokenizer_config.get(f"add_{kind}_token")
         if isinstance(stated, bool):
             found.adds.setdefault(kind, stated)
-    ids = _ids(found.content, config, added, n_vocab)
+    ids = _ids(found, config, added, n_vocab)
     values = {f"tokenizer.ggml.{ID_KEYS[kind]}": u32(number) for kind, number in ids.items()}
     return values | {f"tokenizer.ggml.add_{kind}_token": flag(on) for kind, on in found.adds.items()}
 
@@ -80,32 +82,38 @@ def _read_processor(processor: JsonObject, found: _Found) -> None:
     elif kind == "RobertaProcessing":
         found.adds.update(bos=True, eos=True, sep=True)
     elif kind == "TemplateProcessing":
-        single = [_special_of(piece) for piece in processor.get("single") or []]
+        single = _specials_of(processor.get("single"))
         if len(single) > 1:
             _read_first(single[0], found)
             _read_last(single[-1], found)
-        _read_pair([_special_of(piece) for piece in processor.get("pair") or []], single, found)
+        _read_pair(_specials_of(processor.get("pair")), single, found)
 
 
-def _special_of(piece: Any) -> str | None:
-    """Give the special token's text of one piece of a template; None stands for a sequence."""
-    entry = piece.get("SpecialToken") if isinstance(piece, dict) else None
-    return entry.get("id") if isinstance(entry, dict) else None
+def _specials_of(template: Any) -> list[str | None]:
+    """Give the special token's text of each piece of a template; None stands for a sequence."""
+    pieces = template if isinstance(template, list) else []
+    entries = [piece.get("SpecialToken") if isinstance(piece, dict) else None for piece in pieces]
+    contents = [entry.get("id") if isinstance(entry, dict) else None for entry in entries]
+    return [content if isinstance(content, str) else None for content in contents]
 
 
 def _read_first(first: str | None, found: _Found) -> None:
-    if first is not None:
-        found.content.setdefault("bos", first)
-        found.adds["bos"] = first in (found.content["bos"], found.content.get("cls"))
+    if first is None:
+        return
+    if first not in (found.content.get("bos"), found.content.get("cls")):
+        found.content = {"bos": first, "cls": first} | found.content
+    found.adds["bos"] = first in (found.content.get("bos"), found.content.get("cls"))
 
 
 def _read_last(last: str | None, found: _Found) -> None:
+    """Take the last token as eos; one that was stated as eos is an end of turn, or of message if that is taken."""
     if last is None:
         return
     stated = found.content.get("eos")
-    if stated is not None and stated != last:
-        spare = "eot" if "eot" not in found.content else "eom"
-        found.content.setdefault(spare, stated)
+    if stated != last:
+        found.spare += [kind for kind in _SPARE if kind not in found.spare][:1]
+        if stated is not None:
+            found.content[found.spare[-1]] = stated
     found.content["eos"] = last
     found.adds["eos"] = True
 
@@ -119,15 +127,17 @@ def _read_pair(pair: list[str | None], single: list[str | None], found: _Found) 
     if between:
         separators = {found.content.get("sep"), found.content.get("eos")} - {None}
         found.adds["sep"] = (between[0] in separators and not last) or (len(between) == 2 and between[1] in separators)
+        if found.adds["sep"] and "eos" in found.content:
+            found.content.setdefault("sep", found.content["eos"])
 
 
-def _ids(content: dict[str, str], config: JsonObject, added: Sequence[JsonObject], n_vocab: int) -> dict[str, int]:
+def _ids(found: _Found, config: JsonObject, added: Sequence[JsonObject], n_vocab: int) -> dict[str, int]:
     by_text: dict[str, int] = {}
     for entry in added:
         by_text.setdefault(entry["content"], entry["id"])
     ids = {}
-    for kind in (kind for kind in ID_KEYS if kind in _STATED or kind in content):
-        numbers = (by_text.get(content.get(kind, "")), config.get(f"{kind}_token_id"))
+    for kind in (kind for kind in ID_KEYS if kind in _STATED or kind in found.spare):
+        numbers = (by_text.get(found.content.get(kind, "")), config.get(f"{kind}_token_id"))
         number = next((number for number in numbers if type(number) is int and 0 <= number < n_vocab), None)
         if number is not None:
             ids[kind] = number

@@ -71,9 +71,9 @@ def test_pieces_keep_text_score_and_type(tmp_path: Path) -> None:
 
 def test_added_tokens_override_pieces_and_each_other(tmp_path: Path) -> None:
     entries = {"5": {"content": "<pad>"}, "8": {"content": "<|x|>", "special": True}, "9": {"content": "\u2581\u2581"}}
-    tokenizer = {"added_tokens": [{"id": 10, "content": "<new>", "special": True}, {"id": 11, "content": "<far>"}]}
+    added = [{"id": 10, "content": "<new>", "special": True}, {"id": 11, "content": "<far>"}]
     folder = model_folder(
-        tmp_path, added_tokens={"<|x|>": 8, "gone": 5}, tokenizer=tokenizer,
+        tmp_path, added_tokens={"<|x|>": 8, "gone": 5}, tokenizer={"model": {}, "added_tokens": added},
         tokenizer_config={"added_tokens_decoder": entries},
     )  # fmt: skip
     loaded = load(folder, n_vocab=11)
@@ -86,7 +86,7 @@ def test_added_tokens_override_pieces_and_each_other(tmp_path: Path) -> None:
 
 
 def test_tokens_without_a_row_in_the_weights_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    tokenizer = {"added_tokens": [{"id": 8, "content": "<pad>", "special": True}]}
+    tokenizer = {"model": {}, "added_tokens": [{"id": 8, "content": "<pad>", "special": True}]}
     folder = model_folder(tmp_path, tokenizer=tokenizer, tokenizer_config={"pad_token": "<pad>", "eos_token": "</s>"})
     with caplog.at_level("INFO"):
         loaded = load(folder, config={"eos_token_id": 2, "pad_token_id": 1})
@@ -139,7 +139,7 @@ def test_a_broken_model_is_refused_in_one_line(tmp_path: Path, data: bytes, word
 @pytest.mark.parametrize(
     ("neighbours", "n_vocab", "words"),
     [
-        ({"added_tokens": {"a": 9}}, 10, "gives 'a' two ids"),
+        ({"added_tokens": {"a": 9}}, 10, "7 and 9 are both written 'a'"),
         ({"added_tokens": {"x": 8, "y": 8}}, 10, "one id to several"),
         ({"added_tokens": {"x": "8"}}, 10, "'x' no usable id"),
         ({"added_tokens": {"x": -1}}, 10, "'x' no usable id"),
