@@ -34,6 +34,7 @@ class Cohere(Decoder):
         "tie_word_embeddings": True,
     }  # fmt: skip
     TENSORS: ClassVar[Mapping[str, Target]] = PARALLEL
+    PRE_TOKENIZERS = ("command-r",)
 
     logit_scale: float = size("logit_scale")
 

@@ -26,6 +26,7 @@ class Cohere2(Decoder):
         "rotary_pct": 1.0, "sliding_window": 4096, "tie_word_embeddings": True,
     }  # fmt: skip
     TENSORS = PARALLEL
+    PRE_TOKENIZERS = ("command-r",)
     ZEROS = (r"model\.layers\.\d+\..*\.bias",)
 
     logit_scale: float = size("logit_scale")
