@@ -20,6 +20,8 @@ from converters.families.gpt_oss import GptOss
 from converters.families.granite import Granite
 from converters.families.granitemoe import GraniteMoe
 from converters.families.granitemoehybrid import GraniteMoeHybrid
+from converters.families.lfm2 import Lfm2
+from converters.families.lfm2_moe import Lfm2Moe
 from converters.families.llama import Llama
 from converters.families.mistral4 import Mistral4
 from converters.families.mixtral import Mixtral
@@ -65,6 +67,10 @@ FAMILIES: Mapping[str, type[Family]] = {
     "GraniteMoeSharedForCausalLM": GraniteMoe,
     "KimiK25ForConditionalGeneration": DeepseekV3,
     "KimiVLForConditionalGeneration": DeepseekV3,
+    "Lfm2ForCausalLM": Lfm2,
+    "LFM2ForCausalLM": Lfm2,
+    "Lfm2MoeForCausalLM": Lfm2Moe,
+    "Lfm2VlForConditionalGeneration": Lfm2,
     "LlamaForCausalLM": Llama,
     "LLaMAForCausalLM": Llama,
     "Mistral3ForConditionalGeneration": Mistral4,
