@@ -42,6 +42,8 @@ DELTA_NET: Mapping[str, Target] = {
 
 def mtp_in_block(name: str, n_layer: int) -> str:
     """Give the name that a tensor of the predicting block would have in a block behind the layers."""
+    if "mtp." not in name:
+        return name
     if layer := _MTP_LAYER.fullmatch(name):
         return f"model.layers.{n_layer + int(layer[1])}.{layer[2]}"
     if other := _MTP_OTHER.fullmatch(name):

@@ -13,6 +13,7 @@ from converters.transforms import Transform
 
 _FUSED = "mlp.experts.gate_up_proj"
 _STORED_FUSED = re.compile(rf"(?:.*\.)?layers\.(\d+)\.{re.escape(_FUSED)}(?:\.weight)?")
+_WITH_ENDING = (".experts.gate_up_proj.weight", ".experts.down_proj.weight")
 _GATE, _UP, _DOWN = (f"blk.{{i}}.ffn_{part}_exps.weight" for part in ("gate", "up", "down"))
 FUSED_EXPERTS: Mapping[str, Target] = {
     f"model.layers.{{i}}.{_FUSED}": (_GATE, _UP),
@@ -22,7 +23,7 @@ FUSED_EXPERTS: Mapping[str, Target] = {
 
 def plain_name(name: str) -> str:
     """Give a fused tensor's name without the ending .weight that some checkpoints have."""
-    return re.sub(r"(\.experts\.(?:gate_up|down)_proj)\.weight$", r"\1", name)
+    return name.removesuffix(".weight") if name.endswith(_WITH_ENDING) else name
 
 
 def fused_blocks(canonical_names: Collection[str]) -> list[int]:
