@@ -37,7 +37,7 @@ def test_what_config_leaves_out_is_the_hf_class_s() -> None:
     ],
 )
 def test_what_llama_cpp_takes_for_granted_must_be_so(changes: dict[str, Any]) -> None:
-    with pytest.raises(UnsupportedModel, match="llama.cpp's gemma3n"):
+    with pytest.raises(UnsupportedModel, match=r"llama\.cpp's gemma3n"):
         metadata(**changes)
 
 
