@@ -73,10 +73,14 @@ class Prepared:
     paths: list[Path]
     warnings: list[str]
 
+    def tokenizer_metadata(self, pre: str | None) -> dict[str, Value]:
+        """Give all tokenizer.* values of a file, with the pre-tokenizer of that name, or none."""
+        named = self.tokenizer.ids_of(self.family.SPECIAL_TOKENS)
+        return {**self.tokenizer.metadata(pre), **named, **self.family.tokenizer_values(self.tokenizer.config)}
+
     def files(self, pre: str) -> list[OutputFile]:
         """Lay out every file, with the tokenizer's pre-tokenizer of that name."""
-        named = self.tokenizer.ids_of(self.family.SPECIAL_TOKENS)
-        tokenizer = {**self.tokenizer.metadata(pre), **named, **self.family.tokenizer_values(self.tokenizer.config)}
+        tokenizer = self.tokenizer_metadata(pre)
         shared = {**self.general, **self.family.metadata()}
         shapes = {source.name: source.shape for source in self.sources}
         kept = _packed(self.sources)
@@ -192,7 +196,7 @@ def convert(request: Request, cancel: Cancel, listener: Listener) -> JsonObject:
 def find_parity(prepared: Prepared, helper: Helper, cancel: Cancel) -> Parity:
     """Find the pre-tokenizer by a file that holds nothing but the tokenizer."""
     tokenizer = prepared.tokenizer
-    metadata = {**prepared.general, **prepared.family.metadata(), **tokenizer.metadata(None)}
+    metadata = {**prepared.general, **prepared.family.metadata(), **prepared.tokenizer_metadata(None)}
     with TemporaryDirectory(prefix="pronk-") as folder:
         path = Path(folder) / "vocab.gguf"
         path.write_bytes(encode_header(metadata, ()))

@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 
+from converters.convert import Request, prepare
+from converters.convert import find_parity as find_file_parity
 from converters.errors import BadCheckpoint, UnsupportedModel
+from converters.events import Cancel
+from converters.helper import Helper
 from converters.tokenizer.load import load_tokenizer
 from converters.tokenizer.loaded import LoadedTokenizer, TokenType
 from converters.tokenizer.sentencepiece_model import read_sentencepiece
+from tests.support.checkpoints import tiny_checkpoint
 from tests.support.parity import find_parity
 from tests.support.sentencepiece_file import (
     BYTE,
@@ -190,3 +195,17 @@ def test_a_real_vocabulary_gives_the_same_ids(tmp_path: Path) -> None:
     write_model(tmp_path / "tokenizer.model", pieces, dummy_prefix=False)
     parity = find_parity(tmp_path, load(tmp_path, n_vocab=len(pieces)), WHITESPACE)
     assert parity.equal == parity.checked >= 300, parity.first_difference
+
+
+@pytest.mark.native
+def test_what_the_family_says_of_the_tokenizer_is_compared_too(tmp_path: Path) -> None:
+    folder = tiny_checkpoint(tmp_path, vocab_size=484)
+    (folder / "tokenizer.json").unlink()
+    shutil.copytree(FIXTURES / "spm", folder, dirs_exist_ok=True)
+    cancel, equal = Cancel(), []
+    for adds_space in (True, False):
+        (folder / "tokenizer_config.json").write_text(json.dumps({"add_prefix_space": adds_space}), encoding="utf-8")
+        with Helper(cancel) as helper:
+            parity = find_file_parity(prepare(Request(folder, ("F16",)), helper, cancel), helper, cancel)
+        equal.append(parity.equal == parity.checked)
+    assert equal == [True, False]
