@@ -8,6 +8,7 @@ from converters.layout import Layout
 from converters.mapping import Input, Part, SourceTensor
 from converters.safetensors_header import StoredTensor
 
+READ_AHEAD = 2  # blocks that are read while as many as there are threads are computed
 BLOCK_VALUES = 1 << 20  # values of a piece: small enough to cancel within a fraction of a second
 
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from converters.blocks import largest_block_values
+from converters.blocks import READ_AHEAD, largest_block_values
 from converters.gguf_header import TensorInfo, encode_header, padded
 from converters.mapping import SourceTensor
 from converters.quant_types import FileType, GgmlType, file_order, size_of
 from converters.values import Metadata
 
 _BASE_MEMORY_BYTES = 176 << 20  # interpreter, libraries, tokenizer, helper
+LARGEST_TRIAL_BYTES = 1_250_000_000  # a trial holds its file in memory, and a conversion promises at most 1.5 GB
 _BYTES_PER_TOKEN = 1000  # Python's objects of one vocabulary entry and its merge
 
 
@@ -73,7 +74,8 @@ def plan_file(
 def peak_memory_bytes(
     sources: Sequence[SourceTensor], files: Sequence[OutputFile], n_threads: int, n_tokens: int
 ) -> int:
-    """Estimate the largest resident size: two blocks in flight for each thread, each as stored, as F32 and packed."""
-    block = largest_block_values(sources)
+    """Estimate the most memory taken at once: blocks in flight as stored, as F32 and packed; or a trial of a file."""
     headers = sum(len(file.header) for file in files)
-    return _BASE_MEMORY_BYTES + n_tokens * _BYTES_PER_TOKEN + 2 * headers + (n_threads + 1) * block * (4 + 4 + 4 + 4)
+    blocks = (n_threads + READ_AHEAD) * largest_block_values(sources) * (4 + 4 + 4 + 4)
+    trial = max((file.size_bytes for file in files if file.size_bytes <= LARGEST_TRIAL_BYTES), default=0)
+    return _BASE_MEMORY_BYTES + n_tokens * _BYTES_PER_TOKEN + 2 * headers + max(blocks, trial)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from converters.blocks import Block, Piece, Span
+from converters.blocks import READ_AHEAD, Block, Piece, Span
 from converters.errors import BadCheckpoint
 from converters.events import Cancel
 from converters.ggml import Kernels
@@ -19,7 +19,6 @@ from converters.transforms import Array, Raw
 Target = tuple[PartFile, OutputTensor]
 Targets = Mapping[str, Sequence[Target]]
 _DAMAGED = "The model is damaged: download it again."
-READ_AHEAD = 2  # blocks that are read while as many as there are threads are computed
 _RAW_TYPES = {"F32": "<f4", "F16": "<u2", "BF16": "<u2", "U8": "u1", "I8": "i1"}
 
 
@@ -134,9 +133,7 @@ def _rows(piece: Piece, raw: Sequence[Raw], kernels: Kernels) -> Array:
     ordered = np.ascontiguousarray(raw[0]).reshape(-1).view(np.uint8)
     values = kernels.widen(stored.dtype, ordered, piece.n_rows * source.n_columns)
     if not np.isfinite(values).all():
-        raise BadCheckpoint(
-            f"Tensor {stored.name!r} holds NaN or infinite weights.", hint=_DAMAGED
-        )
+        raise BadCheckpoint(f"Tensor {stored.name!r} holds NaN or infinite weights.", hint=_DAMAGED)
     if source.transform.values is not None:
         values = source.transform.values(values)
         if not np.isfinite(values).all():

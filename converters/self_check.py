@@ -6,9 +6,9 @@ from converters.errors import EngineFailed
 from converters.helper import Helper
 from converters.jsonfile import JsonObject
 from converters.output import PartFile
+from converters.plan import LARGEST_TRIAL_BYTES
 
 GREEDY_TOKENS = 32
-LARGEST_TRIAL_BYTES = 1_300_000_000  # a trial holds the whole file in memory, and a conversion promises at most 1.5 GB
 
 
 def check_files(parts: Sequence[PartFile], helper: Helper, n_threads: int) -> tuple[list[JsonObject], list[str]]:
