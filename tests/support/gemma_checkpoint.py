@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from tests.support.checkpoints import to_bf16, write_safetensors
 from tests.support.gguf_file import GgufFile, read_gguf
-from tests.support.hollow_checkpoint import write_hollow_weights
 from tests.support.models import gemma3_gguf
+from tests.support.real_checkpoint import write_hollow_weights
 from tests.support.sentencepiece_file import gemma3_pieces, write_model
 
 _NAMES = {
@@ -41,8 +41,8 @@ def make_gemma3(parent: Path, *, hollow: bool) -> Path:
     _write_json(folder / "tokenizer_config.json", _tokenizer_config(source.metadata))
     write_model(folder / "tokenizer.model", gemma3_pieces(), dummy_prefix=False)
     if hollow:
-        shapes = {_hf_name(name): ("BF16", tensor.shape) for name, tensor in source.tensors.items()}
-        write_hollow_weights(folder / "model.safetensors", shapes)
+        tensors = ((_hf_name(name), "BF16", tensor.shape) for name, tensor in source.tensors.items())
+        write_hollow_weights(folder / "model.safetensors", tensors)
     else:
         write_safetensors(folder / "model.safetensors", dict(_tensors(source)))
     return folder

@@ -8,7 +8,7 @@ every fourth, {0-2,4} for single ones too; types are BF16 where none is stated.
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +36,21 @@ def write_hollow_checkpoint(model: Mapping[str, Any], folder: Path) -> Path:
     folder.mkdir(parents=True)
     copy_tokenizer(model["tokenizer"], folder)
     (folder / "config.json").write_text(json.dumps(model["config"]), encoding="utf-8")
+    write_hollow_weights(folder / "model.safetensors", all_tensors(model["tensors"]))
+    return folder
+
+
+def write_hollow_weights(path: Path, tensors: Iterable[tuple[str, str, Sequence[int]]]) -> None:
+    """Write a safetensors file of tensors (name, dtype, shape) that is a header and a hole: every value is zero."""
     header, offset = {}, 0
-    for name, dtype, shape in all_tensors(model["tensors"]):
+    for name, dtype, shape in tensors:
         end = offset + math.prod(shape) * DTYPE_BYTES[dtype]
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, end]}
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(header).encode()
-    with (folder / "model.safetensors").open("wb") as file:
+    with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         file.truncate(8 + len(text) + offset)
-    return folder
 
 
 def all_tensors(tensors: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, str, list[int]]]:
