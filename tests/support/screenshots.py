@@ -29,7 +29,7 @@ from app.gui.tasks import Tasks
 from app.gui.window import Window
 from app.library.facts_reader import read_facts
 from app.plan.json import plan_document
-from tests.support.checkpoints import tiny_checkpoint
+from tests.support.checkpoints import make_checkpoint
 from tests.support.fake_engine import fake_starter
 from tests.support.models import smollm2_gguf
 
@@ -181,8 +181,9 @@ class Photographer:
         window = self._window
         window.show_page("convert")
         self._save("convert-start")
-        window.convert.look_at(str(tiny_checkpoint(self._temporary / "SmolLlama-tiny")))
+        window.convert.look_at(str(make_checkpoint(smollm2_gguf(), self._temporary / "SmolLM2-135M-Instruct")))
         self._wait(window.convert.types.isVisible)
+        self._wait(lambda: "layers fit" in window.convert.types.about_text)
         self._save("convert")
         window.convert.start(("Q4_K_M",))
         self._wait(lambda: window.convert.progress.result_path != "")
