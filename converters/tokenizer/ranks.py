@@ -37,6 +37,11 @@ def written(token: bytes) -> str:
     return token.decode("latin-1").translate(_LETTERS)
 
 
+def written_tokens(ranks: Ranks) -> dict[bytes, str]:
+    """Write every token."""
+    return {token: written(token) for token in ranks}
+
+
 def read_ranks(entries: Iterable[tuple[str, int]], file_name: str) -> Ranks:
     """Check tokens (base64) and their ranks; gives them in the order of ranks.
 
@@ -73,12 +78,14 @@ def all_halves(ranks: Ranks) -> Iterator[tuple[bytes, bytes]]:
     """Give every way to make a token of two others, by the rank of the token, then of the halves.
 
     All of them, as llama.cpp's gguf-py does for tekken (vocab.py, MistralVocab)."""
+    rank_of = ranks.get
     for token in ranks:
-        pairs = [(token[:i], token[i:]) for i in range(1, len(token))]
-        yield from sorted(
-            (pair for pair in pairs if pair[0] in ranks and pair[1] in ranks),
-            key=lambda pair: (ranks[pair[0]], ranks[pair[1]]),
-        )
+        pairs = [
+            (left, right, i)
+            for i in range(1, len(token))
+            if (left := rank_of(token[:i])) is not None and (right := rank_of(token[i:])) is not None
+        ]
+        yield from ((token[:i], token[i:]) for _, _, i in sorted(pairs))
 
 
 def last_halves(ranks: Ranks) -> Iterator[tuple[bytes, bytes]]:
@@ -91,9 +98,9 @@ def last_halves(ranks: Ranks) -> Iterator[tuple[bytes, bytes]]:
             yield parts[0], parts[1]
 
 
-def merges(halves: Iterable[tuple[bytes, bytes]]) -> list[str]:
-    """Write halves as a GGUF file holds them."""
-    return [f"{written(left)} {written(right)}" for left, right in halves]
+def merges(halves: Iterable[tuple[bytes, bytes]], letters: Mapping[bytes, str]) -> list[str]:
+    """Write halves as a GGUF file holds them; letters: each token as it is written."""
+    return [f"{letters[left]} {letters[right]}" for left, right in halves]
 
 
 def _joined(ranks: Ranks, piece: bytes, limit: int) -> list[bytes]:

@@ -19,7 +19,7 @@ from converters.tokenizer.ranks import (
     read_ranks,
     token_list,
     token_types,
-    written,
+    written_tokens,
 )
 from converters.tokenizer.special import template_metadata
 from converters.values import Value, f32s, flag, i32s, text, texts, u32
@@ -64,7 +64,8 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
     special = _special(document, n_special)
     ranks = read_ranks(_entries(document, _count(settings, "default_vocab_size") - n_special), FILE_NAME)
     reference = RankEncoder(ranks, n_special, settings["pattern"], special, FILE_NAME)
-    ranked = {rank + n_special: written(token) for token, rank in ranks.items()}
+    letters = written_tokens(ranks)
+    ranked = {rank + n_special: letters[token] for token, rank in ranks.items()}
     tokens = token_list(ranked, special, n_vocab, FILE_NAME)
     return LoadedTokenizer(
         config=tokenizer_config,
@@ -73,7 +74,7 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
             "tokenizer.ggml.tokens": texts(tokens),
             "tokenizer.ggml.scores": f32s([0.0] * n_vocab),
             "tokenizer.ggml.token_type": i32s(token_types(n_vocab, ranked, special)),
-            "tokenizer.ggml.merges": texts(merges(all_halves(ranks))),
+            "tokenizer.ggml.merges": texts(merges(all_halves(ranks), letters)),
             **_special_metadata(special),
             **(template_metadata(folder, tokenizer_config) or _plain_template(settings)),
         },

@@ -19,7 +19,7 @@ from converters.tokenizer.ranks import (
     read_ranks,
     token_list,
     token_types,
-    written,
+    written_tokens,
 )
 from converters.tokenizer.special import special_metadata, template_metadata
 from converters.values import i32s, text, texts
@@ -44,7 +44,8 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
     pattern, name = _known(tokenizer_config)
     ranks = read_ranks(_lines(path), FILE_NAME)
     special = _special(tokenizer_config, len(ranks), n_vocab)
-    ranked = {rank: written(token) for token, rank in ranks.items()}
+    letters = written_tokens(ranks)
+    ranked = {rank: letters[token] for token, rank in ranks.items()}
     splitting = {"pre_tokenizer": split_step(pattern)}
     return LoadedTokenizer(
         config=tokenizer_config,
@@ -52,7 +53,7 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
             "tokenizer.ggml.model": text("gpt2"),
             "tokenizer.ggml.tokens": texts(token_list(ranked, special, n_vocab, FILE_NAME)),
             "tokenizer.ggml.token_type": i32s(token_types(n_vocab, ranked, special)),
-            "tokenizer.ggml.merges": texts(merges(last_halves(ranks))),
+            "tokenizer.ggml.merges": texts(merges(last_halves(ranks), letters)),
             **special_metadata({}, tokenizer_config, config, []),
             **template_metadata(folder, tokenizer_config),
         },

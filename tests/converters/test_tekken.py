@@ -18,7 +18,7 @@ from converters.tokenizer.load import load_tokenizer
 from converters.tokenizer.loaded import LoadedTokenizer, TokenType
 from converters.tokenizer.pre_tokenizers import STYLES
 from converters.tokenizer.probe_texts import probe_texts
-from converters.tokenizer.ranks import all_halves, last_halves, merges, read_ranks, written
+from converters.tokenizer.ranks import all_halves, last_halves, merges, read_ranks, written, written_tokens
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.detection import CountingHelper, find
 from tests.support.ranked_fixtures import TOKENIZERS, learned_tokens
@@ -60,8 +60,8 @@ def test_special_tokens_come_first_and_ranks_after_them(folder: Path) -> None:
 
 def test_every_way_to_make_a_token_is_a_merge() -> None:
     ranks = {bytes([byte]): byte for byte in range(256)} | {b"ab": 256, b"bc": 257, b"abc": 258, b"\x00 ": 259}
-    assert merges(all_halves(ranks)) == ["a b", "b c", "a bc", "ab c", "\u0100 \u0120"]
-    assert merges(last_halves(ranks)) == ["a b", "b c", "ab c", "\u0100 \u0120"]
+    assert merges(all_halves(ranks), written_tokens(ranks)) == ["a b", "b c", "a bc", "ab c", "\u0100 \u0120"]
+    assert merges(last_halves(ranks), written_tokens(ranks)) == ["a b", "b c", "ab c", "\u0100 \u0120"]
 
 
 def test_bytes_are_written_as_letters() -> None:
@@ -211,6 +211,6 @@ def test_merges_of_a_large_vocabulary_are_found_quickly() -> None:
     """Some hundred steps a token: a real one of 130,000 takes about a second."""
     tokens = learned_tokens(STYLES["tekken"], probe_texts(), 4000)
     ranks = read_ranks([(b64encode(token).decode(), rank) for rank, token in enumerate(tokens)], "test")
-    made = merges(last_halves(ranks))
+    made = merges(last_halves(ranks), written_tokens(ranks))
     assert len(made) > 0.99 * (len(ranks) - 256)
-    assert set(made) <= set(merges(all_halves(ranks)))
+    assert set(made) <= set(merges(all_halves(ranks), written_tokens(ranks)))
