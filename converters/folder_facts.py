@@ -1,4 +1,4 @@
-"""Reads what a checkpoint's folder says beside config.json: how embeddings are pooled, and whether it reranks."""
+"""Reads what a checkpoint's folder says beside config.json: how embeddings are pooled, whether it reranks, and more."""
 
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from converters.jsonfile import JsonObject, parse_object, read_object, read_opti
 
 POOLING = "@pooling"  # mean, cls or lasttoken, as sentence-transformers calls them
 RERANK_TOKENS = "@rerank_tokens"  # ids of "yes" and "no", for a reranker that answers with one of them
+SUPPRESSED_TOKENS = "@suppressed_tokens"  # ids that are never to be generated
 _MODES = ("mean", "cls", "lasttoken")
 _OLD_KEYS = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token", "lasttoken": "pooling_mode_lasttoken"}
 _RERANKERS = ("qwen3-reranker", "qwen3-vl-reranker")
@@ -16,7 +17,21 @@ _CARD_BYTES = 1 << 20
 
 def folder_facts(folder: Path, config: JsonObject) -> JsonObject:
     """Give the facts under keys that config.json cannot have; None where there is nothing to say."""
-    return {POOLING: _pooling(folder), RERANK_TOKENS: _rerank_tokens(folder) if _reranks(folder, config) else None}
+    return {
+        POOLING: _pooling(folder),
+        RERANK_TOKENS: _rerank_tokens(folder) if _reranks(folder, config) else None,
+        SUPPRESSED_TOKENS: _suppressed_tokens(folder),
+    }
+
+
+def _suppressed_tokens(folder: Path) -> list[int] | None:
+    """Read suppress_tokens of generation_config.json."""
+    stated = read_optional(folder / "generation_config.json").get("suppress_tokens")
+    if stated is None:
+        return None
+    if not isinstance(stated, list) or not all(type(token) is int and 0 <= token < 1 << 31 for token in stated):
+        raise BadCheckpoint("generation_config.json: suppress_tokens is no list of token ids.")
+    return stated
 
 
 def _pooling(folder: Path) -> str | None:

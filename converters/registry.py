@@ -13,6 +13,7 @@ from converters.families.gemma2 import Gemma2
 from converters.families.gemma3 import Gemma3
 from converters.families.gemma3n import Gemma3n
 from converters.families.gemma4 import Gemma4
+from converters.families.gemma4_unified import Gemma4Unified
 from converters.families.glm4 import Glm4
 from converters.families.glm4_moe import Glm4Moe
 from converters.families.glm4_moe_lite import Glm4MoeLite
@@ -54,6 +55,7 @@ FAMILIES: Mapping[str, type[Family]] = {
     "Gemma3nForConditionalGeneration": Gemma3n,
     "Gemma4ForCausalLM": Gemma4,
     "Gemma4ForConditionalGeneration": Gemma4,
+    "Gemma4UnifiedForConditionalGeneration": Gemma4Unified,
     "GemmaForCausalLM": Gemma,
     "Glm4ForCausalLM": Glm4,
     "Glm4MoeForCausalLM": Glm4Moe,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from converters.errors import BadCheckpoint
-from converters.folder_facts import POOLING, RERANK_TOKENS, folder_facts
+from converters.folder_facts import POOLING, RERANK_TOKENS, SUPPRESSED_TOKENS, folder_facts
 
 MODULES = [
     {"path": "", "type": "sentence_transformers.models.Transformer"},
@@ -73,3 +73,14 @@ def test_a_reranker_is_told_by_its_name_or_card(
 
 def test_a_reranker_without_these_words_is_none(tmp_path: Path) -> None:
     assert facts(tmp_path / "Qwen3-Reranker", {"tokenizer.json": {"model": {"vocab": {"no": 1}}}}) == (None, None)
+
+
+def test_suppressed_tokens_are_those_of_the_generation_config(tmp_path: Path) -> None:
+    facts(tmp_path, {"generation_config.json": {"suppress_tokens": [7, 9]}})
+    assert folder_facts(tmp_path, {})[SUPPRESSED_TOKENS] == [7, 9]
+
+
+@pytest.mark.parametrize("tokens", [7, ["x"], [-1], [True], [1 << 40]])
+def test_senseless_suppressed_tokens_are_refused(tmp_path: Path, tokens: Any) -> None:
+    with pytest.raises(BadCheckpoint, match="suppress_tokens"):
+        facts(tmp_path, {"generation_config.json": {"suppress_tokens": tokens}})
