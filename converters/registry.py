@@ -24,6 +24,7 @@ from converters.families.granitemoehybrid import GraniteMoeHybrid
 from converters.families.lfm2 import Lfm2
 from converters.families.lfm2_moe import Lfm2Moe
 from converters.families.llama import Llama
+from converters.families.mistral3 import Mistral3
 from converters.families.mistral4 import Mistral4
 from converters.families.mixtral import Mixtral
 from converters.families.olmo2 import Olmo2
@@ -69,13 +70,14 @@ FAMILIES: Mapping[str, type[Family]] = {
     "GraniteMoeSharedForCausalLM": GraniteMoe,
     "KimiK25ForConditionalGeneration": DeepseekV3,
     "KimiVLForConditionalGeneration": DeepseekV3,
-    "Lfm2ForCausalLM": Lfm2,
     "LFM2ForCausalLM": Lfm2,
+    "LLaMAForCausalLM": Llama,
+    "Lfm2ForCausalLM": Lfm2,
     "Lfm2MoeForCausalLM": Lfm2Moe,
     "Lfm2VlForConditionalGeneration": Lfm2,
-    "LLaMAForCausalLM": Llama,
     "LlamaForCausalLM": Llama,
-    "Mistral3ForConditionalGeneration": Mistral4,
+    "Ministral3ForCausalLM": Mistral3,
+    "Mistral3ForConditionalGeneration": Mistral3,
     "Mistral4ForCausalLM": Mistral4,
     "MistralForCausalLM": Llama,
     "MixtralForCausalLM": Mixtral,
@@ -84,22 +86,22 @@ FAMILIES: Mapping[str, type[Family]] = {
     "OlmoeForCausalLM": Olmoe,
     "Phi3ForCausalLM": Phi3,
     "Phi4ForCausalLMV": Phi3,
-    "Qwen2_5_VLForConditionalGeneration": Qwen2Vl,
     "Qwen2ForCausalLM": Qwen2,
     "Qwen2Model": Qwen2,
     "Qwen2MoeForCausalLM": Qwen2Moe,
     "Qwen2VLForConditionalGeneration": Qwen2Vl,
     "Qwen2VLModel": Qwen2Vl,
-    "Qwen3_5ForCausalLM": Qwen3_5,
-    "Qwen3_5ForConditionalGeneration": Qwen3_5,
-    "Qwen3_5MoeForCausalLM": Qwen3_5Moe,
-    "Qwen3_5MoeForConditionalGeneration": Qwen3_5Moe,
+    "Qwen2_5_VLForConditionalGeneration": Qwen2Vl,
     "Qwen3ForCausalLM": Qwen3,
     "Qwen3Model": Qwen3,
     "Qwen3MoeForCausalLM": Qwen3Moe,
     "Qwen3NextForCausalLM": Qwen3Next,
     "Qwen3VLForConditionalGeneration": Qwen3Vl,
     "Qwen3VLMoeForConditionalGeneration": Qwen3VlMoe,
+    "Qwen3_5ForCausalLM": Qwen3_5,
+    "Qwen3_5ForConditionalGeneration": Qwen3_5,
+    "Qwen3_5MoeForCausalLM": Qwen3_5Moe,
+    "Qwen3_5MoeForConditionalGeneration": Qwen3_5Moe,
     "SmolLM3ForCausalLM": SmolLM3,
 }
 
