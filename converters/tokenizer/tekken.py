@@ -22,7 +22,7 @@ from converters.tokenizer.ranks import (
     written_tokens,
 )
 from converters.tokenizer.special import template_metadata
-from converters.values import Value, f32s, flag, i32s, text, texts, u32
+from converters.values import Value, flag, i32s, text, texts, u32
 
 FILE_NAME = "tekken.json"
 _HINT = "Download the file again."
@@ -72,7 +72,7 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
         values={
             "tokenizer.ggml.model": text("gpt2"),
             "tokenizer.ggml.tokens": texts(tokens),
-            "tokenizer.ggml.scores": f32s([0.0] * n_vocab),
+            "tokenizer.ggml.scores": i32s([0] * n_vocab),
             "tokenizer.ggml.token_type": i32s(token_types(n_vocab, ranked, special)),
             "tokenizer.ggml.merges": texts(merges(all_halves(ranks), letters)),
             **_special_metadata(special),
