@@ -1,10 +1,14 @@
 """What the Qwen families say of configs and checkpoints that no golden can show."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from converters.checkpoint import open_checkpoint
 from converters.errors import BadCheckpoint, ConvertError, UnsupportedModel
 from converters.families.qwen2 import Qwen2
 from converters.families.qwen2_vl import Qwen2Vl
@@ -15,6 +19,9 @@ from converters.families.qwen3_next import Qwen3Next
 from converters.families.qwen3_vl import Qwen3Vl
 from converters.families.qwen3_vl_moe import Qwen3VlMoe
 from converters.folder_facts import POOLING, RERANK_TOKENS
+from converters.mapping import map_tensors
+from converters.registry import find_family
+from tests.support.golden_checkpoint import build_checkpoint
 from tests.support.transforming import applied
 
 CONFIG = {
@@ -174,3 +181,63 @@ def test_a_fused_projection_of_the_wrong_size_is_refused(rows: int) -> None:
     transform = Qwen3Next.from_config(config).transform("blk.{i}.attn_qkv.weight")
     with pytest.raises(ValueError, match="reshape"):
         applied(transform, np.zeros((rows, 3), np.float32))
+
+
+LAYER = "model.layers.0."
+LINEAR = f"{LAYER}linear_attn."
+SEEING = "model.language_model.layers.0.linear_attn."
+WRONG = [
+    ("qwen2_moe-fused", f"{LAYER}mlp.experts.gate_up_proj", [4, 63, 64]),
+    ("qwen2_moe-fused", f"{LAYER}mlp.experts.down_proj", [4, 32, 64]),
+    ("qwen2_moe", f"{LAYER}mlp.experts.1.up_proj.weight", [64, 32]),
+    ("qwen3-reranker", "lm_head.weight", [1, 128]),
+    ("qwen3_vl_moe", "model.language_model.layers.0.mlp.experts.gate_up_proj", [4, 64, 97]),
+    ("qwen3_next", f"{LINEAR}in_proj_qkvz.weight", [191, 64]),
+    ("qwen3_next", f"{LINEAR}in_proj_qkvz.weight", [192]),
+    ("qwen3_next", f"{LINEAR}conv1d.weight", [128, 1, 3]),
+    ("qwen3_5", f"{SEEING}in_proj_qkv.weight", [159, 64]),
+    ("qwen3_5", f"{SEEING}in_proj_z.weight", [95, 64]),
+    ("qwen3_5", f"{SEEING}out_proj.weight", [64, 80]),
+    ("qwen3_5", f"{SEEING}conv1d.weight", [160, 1, 5]),
+    ("qwen3_5", f"{SEEING}A_log", [5]),
+    ("qwen3_5", "mtp.fc.weight", [64, 64]),
+]
+
+
+@pytest.mark.parametrize(("golden", "name", "shape"), WRONG)
+def test_a_tensor_of_a_wrong_shape_is_named(golden: str, name: str, shape: list[int], tmp_path: Path) -> None:
+    checkpoint = golden_checkpoint(golden)
+    assert checkpoint["tensors"][name][1] != shape
+    checkpoint["tensors"][name][1] = shape
+    with pytest.raises(BadCheckpoint, match=re.escape(repr(name))):
+        mapped(checkpoint, tmp_path)
+
+
+MISSING = [
+    ("qwen2_moe", f"{LAYER}mlp.experts.3.down_proj.weight", "mlp.experts.3.down_proj.weight"),
+    ("qwen2_moe-fused", f"{LAYER}mlp.experts.down_proj", "mlp.experts.down_proj"),
+    ("qwen3_next", f"{LINEAR}dt_bias", "dt_bias"),
+    ("qwen3_next", "mtp.layers.0.self_attn.q_proj.weight", "model.layers.2.self_attn.q_proj.weight"),
+    ("qwen3_5", "mtp.pre_fc_norm_hidden.weight", "model.layers.2.hnorm.weight"),
+    ("qwen2", f"{LAYER}self_attn.k_proj.bias", "self_attn.k_proj.bias"),
+]
+
+
+@pytest.mark.parametrize(("golden", "name", "said"), MISSING)
+def test_a_missing_tensor_is_named(golden: str, name: str, said: str, tmp_path: Path) -> None:
+    checkpoint = golden_checkpoint(golden)
+    del checkpoint["tensors"][name]
+    with pytest.raises(BadCheckpoint, match=re.escape(f"{said}'.")):
+        mapped(checkpoint, tmp_path)
+
+
+def golden_checkpoint(name: str) -> dict[str, Any]:
+    path = Path(__file__).parents[1] / "goldens" / f"{name}.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["checkpoint"]
+    return found
+
+
+def mapped(checkpoint: dict[str, Any], parent: Path) -> None:
+    opened = open_checkpoint(build_checkpoint(checkpoint, parent))
+    family = find_family(opened.config)[1].from_config(opened.config, opened.tensors.keys())
+    map_tensors(opened, family, opened.config["vocab_size"])
