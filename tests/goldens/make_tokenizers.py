@@ -1,4 +1,4 @@
-"""Makes the tokenizer fixtures bpe, glm, spm and spm_bpe; run it in the reference environment (README.md).
+"""Makes the tokenizer fixtures bpe, glm, spm, spm_gemma and spm_bpe; run it in the reference environment (README.md).
 
 `python -m tests.goldens.make_tokenizers`. The tests read the files as committed: trainers may change from version to
 version, so making them again makes new goldens necessary.
@@ -38,10 +38,11 @@ INST = (
 
 
 def main() -> None:
-    """Write the four fixtures."""
+    """Write the five fixtures."""
     bpe(TOKENIZERS / "bpe")
     glm(TOKENIZERS / "glm", TOKENIZERS / "bpe")
     pieces = spm(TOKENIZERS / "spm")
+    spm_gemma(TOKENIZERS / "spm_gemma", TOKENIZERS / "spm")
     spm_bpe(TOKENIZERS / "spm_bpe", pieces)
 
 
@@ -116,6 +117,19 @@ def spm(folder: Path) -> list[tuple[str, float, str]]:
     (folder / "tokenizer.model").write_bytes(model.getvalue())
     _write(folder, {"tokenizer_config.json": _llama_config(), "added_tokens.json": {"<|extra|>": 480}})
     return list(_pieces(sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())))
+
+
+def spm_gemma(folder: Path, like: Path) -> None:
+    """Write the same SentencePiece model, only that it puts no space before a text, as Gemma's do not."""
+    from sentencepiece import sentencepiece_model_pb2
+
+    model = sentencepiece_model_pb2.ModelProto()
+    model.ParseFromString((like / "tokenizer.model").read_bytes())
+    model.normalizer_spec.add_dummy_prefix = False
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tokenizer.model").write_bytes(model.SerializeToString())
+    for name in ("tokenizer_config.json", "added_tokens.json"):
+        (folder / name).write_bytes((like / name).read_bytes())
 
 
 def _pieces(processor: Any) -> Iterator[tuple[str, float, str]]:

@@ -28,6 +28,8 @@ CONFIG = {
 }
 
 CASES = {
-    "gemma": Case(CONFIG, tokenizer="spm"),
-    "gemma-head": Case(CONFIG | {"num_key_value_heads": 4}, tokenizer="spm", extra={"lm_head.weight": (488, 128)}),
+    "gemma": Case(CONFIG, tokenizer="spm_gemma"),
+    "gemma-head": Case(
+        CONFIG | {"num_key_value_heads": 4}, tokenizer="spm_gemma", extra={"lm_head.weight": (488, 128)}
+    ),
 }

@@ -31,4 +31,4 @@ CONFIG = {
     "vocab_size": 488,
 }
 
-CASES = {"gemma2": Case(CONFIG, tokenizer="spm")}
+CASES = {"gemma2": Case(CONFIG, tokenizer="spm_gemma")}

@@ -79,22 +79,23 @@ def renamed(shapes: Shapes) -> Shapes:
 
 
 CASES = {
-    "gemma3": Case(CONFIG, tokenizer="spm"),
-    "gemma3-old": Case(OLD | {"num_hidden_layers": 3, "sliding_window_pattern": 6}, tokenizer="spm"),
+    "gemma3": Case(CONFIG, tokenizer="spm_gemma"),
+    "gemma3-old": Case(OLD | {"num_hidden_layers": 3, "sliding_window_pattern": 6}, tokenizer="spm_gemma"),
     "gemma3-new": Case(
         NEW | {"num_hidden_layers": 2, "layer_types": ["sliding_attention"] * 2, "rope_parameters": ROPE},
-        tokenizer="spm",
+        tokenizer="spm_gemma",
     ),
     "gemma3-global": Case(
-        OLD | {"num_hidden_layers": 2, "sliding_window_pattern": 1, "final_logit_softcapping": 30.0}, tokenizer="spm"
+        OLD | {"num_hidden_layers": 2, "sliding_window_pattern": 1, "final_logit_softcapping": 30.0},
+        tokenizer="spm_gemma",
     ),
-    "gemma3-pattern": Case(CONFIG | TWO, tokenizer="spm"),
+    "gemma3-pattern": Case(CONFIG | TWO, tokenizer="spm_gemma"),
     "gemma3-tied-head": Case(
         CONFIG | {"num_hidden_layers": 1, "layer_types": ["sliding_attention"]},
-        tokenizer="spm",
+        tokenizer="spm_gemma",
         extra={"lm_head.weight": (488, 96)},
         values={r"lm_head\.weight": "as:model.embed_tokens.weight"},
     ),
-    "gemma3-text": Case(CONDITIONAL, tokenizer="spm"),
-    "gemma3-text-other": Case(CONDITIONAL, tokenizer="spm", rename=renamed),
+    "gemma3-text": Case(CONDITIONAL, tokenizer="spm_gemma"),
+    "gemma3-text-other": Case(CONDITIONAL, tokenizer="spm_gemma", rename=renamed),
 }

@@ -83,6 +83,6 @@ def text_part(n_layer: int) -> Shapes:
 
 
 CASES = {
-    "gemma3n": Case(CONDITIONAL, tokenizer="spm", tensors=text_part(2)),
-    "gemma3n-causal": Case(CONFIG, tokenizer="spm"),
+    "gemma3n": Case(CONDITIONAL, tokenizer="spm_gemma", tensors=text_part(2)),
+    "gemma3n-causal": Case(CONFIG, tokenizer="spm_gemma"),
 }
