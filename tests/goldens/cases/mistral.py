@@ -30,4 +30,5 @@ CASES = {
     "mistral": Case(CONFIG, tokenizer="spm"),
     "mistral-head-dim": Case(NEMO),
     "mistral-head-dim-null": Case(CONFIG | BPE | {"head_dim": None}),
+    "mistral-tekken": Case(CONFIG | {"vocab_size": 392, "sliding_window": None}, tokenizer="tekken", pre="tekken"),
 }
