@@ -77,13 +77,15 @@ class Gemma4(Gemma3):
 
     @classmethod
     def completed(cls, config: JsonObject, names: Collection[str]) -> JsonObject:
-        """Count the layers whose keys are stored: those that use earlier ones' may have some of their own, unused."""
-        return config | {_N_KV_LAYERS: sum(name.endswith(".self_attn.k_proj.weight") and "vision" not in name
-                                           and "audio" not in name for name in names)}  # fmt: skip
+        """Count the layers whose keys are stored (those that use earlier ones' may have some of their own, unused), and
+        leave out inputs for every layer where there are none: config.json may say null."""
+        n_stored = sum(name.endswith(".self_attn.k_proj.weight") and "_tower." not in name for name in names)
+        plain = {} if any("per_layer_" in name for name in names) else {"hidden_size_per_layer_input": 0}
+        return config | plain | {_N_KV_LAYERS: n_stored}
 
     def check(self) -> None:
         """Refuse what llama.cpp's Gemma 4 does not do."""
-        super(Gemma3, self).check()
+        super(Gemma3, self).check()  # not Gemma 3's own: it takes no use_bidirectional_attention of any kind
         if self.config.get("use_bidirectional_attention") == "all":
             raise UnsupportedModel("This Gemma 4 sees what follows too, which llama.cpp's gemma4 does not.")
         if full_attention(self.rope).get("rope_type") != "proportional":

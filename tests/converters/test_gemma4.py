@@ -42,6 +42,15 @@ def test_missing_keys_are_a_damaged_checkpoint(n_kv_layer: int) -> None:
         family(n_kv_layer)
 
 
+@pytest.mark.parametrize("stated", [None, 0, 256])
+def test_inputs_for_every_layer_are_told_by_the_tensors(stated: int | None) -> None:
+    plain = family(hidden_size_per_layer_input=stated)
+    assert plain.metadata()["gemma4.embedding_length_per_layer_input"].data == 0
+    assert not any("per_layer" in name for name in plain.table(()))
+    names = [*keys(35), "model.language_model.per_layer_projection_norm.weight"]
+    assert Gemma4.from_config(CONFIG, names).metadata()["gemma4.embedding_length_per_layer_input"].data == 256
+
+
 def test_where_keys_are_values_only_sliding_layers_store_values() -> None:
     """google/gemma-4-31B-it has 4 key-value heads of 512 where it sees everything, 16 of 256 elsewhere."""
     large = {"attention_k_eq_v": True, "num_key_value_heads": 16, "num_global_key_value_heads": 4,
