@@ -35,8 +35,9 @@ def repacked(shape: tuple[int, ...], take: Callable[[Layout], Layout]) -> Transf
 
 def join_blocks(values: Bytes, scales: Bytes) -> Bytes:
     """Give ggml's blocks, (..., 17), of values (..., 16), two a byte, and scales (...)."""
-    floats = np.stack((values & 0x0F, values >> 4), axis=-1).reshape(*values.shape[:-1], _VALUES)
+    first, second = values[..., : _VALUES // 4], values[..., _VALUES // 4 :]
     joined = np.empty((*values.shape[:-1], _BLOCK_BYTES), dtype=np.uint8)
     joined[..., 0] = scales
-    joined[..., 1:] = floats[..., : _VALUES // 2] | floats[..., _VALUES // 2 :] << 4
+    joined[..., 1::2] = first & 0x0F | second << 4
+    joined[..., 2::2] = first >> 4 | second & 0xF0
     return joined
