@@ -22,7 +22,8 @@ class Case:
     expressions of whole names to a dtype (else dtype) and to a kind of values (tests/support/golden_checkpoint.py);
     the first that matches wins. pre: the tokenizer.ggml.pre that the reference writes; its own table of hashes does
     not know a tiny tokenizer. files: more files, as text or JSON; they replace the tokenizer fixture's. folder: the
-    checkpoint's name. options: more of the reference's command line.
+    checkpoint's name. options: more of the reference's command line. stated_config: the reference reads config.json as
+    it is, without the defaults that the HF class of its transformers fills in.
     """
 
     config: Mapping[str, Any]
@@ -39,6 +40,7 @@ class Case:
     folder: str = ""
     shards: int = 1
     options: tuple[str, ...] = ()
+    stated_config: bool = False
 
     def checkpoint(self, name: str, shapes: Shapes) -> dict[str, Any]:
         """Give the golden's description of the checkpoint, from which tests rebuild it."""

@@ -62,6 +62,8 @@ def convert(folder: Path, output: Path, case: Case) -> None:
     """Run llama.cpp's converter in this process, with the name of the pre-tokenizer given."""
     base, script = import_module("conversion.base"), import_module("convert_hf_to_gguf")
     base.TextModel.get_vocab_base_pre = lambda *_: case.pre
+    auto_config = import_module("transformers").AutoConfig
+    base.AutoConfig = None if case.stated_config else auto_config  # without it, it reads the file itself
     logging.disable(logging.INFO)
     arguments = sys.argv
     sys.argv = ["convert_hf_to_gguf.py", str(folder), "--outfile", str(output), "--outtype", "auto", *case.options]
