@@ -27,6 +27,7 @@ from converters.families.llama import Llama
 from converters.families.mistral3 import Mistral3
 from converters.families.mistral4 import Mistral4
 from converters.families.mixtral import Mixtral
+from converters.families.nemotron_h_moe import NemotronHMoe
 from converters.families.olmo2 import Olmo2
 from converters.families.olmo3 import Olmo3
 from converters.families.olmoe import Olmoe
@@ -81,6 +82,7 @@ FAMILIES: Mapping[str, type[Family]] = {
     "Mistral4ForCausalLM": Mistral4,
     "MistralForCausalLM": Llama,
     "MixtralForCausalLM": Mixtral,
+    "NemotronHForCausalLM": NemotronHMoe,
     "Olmo2ForCausalLM": Olmo2,
     "Olmo3ForCausalLM": Olmo3,
     "OlmoeForCausalLM": Olmoe,
