@@ -43,7 +43,8 @@ def open_checkpoint(folder: Path) -> Checkpoint:
 
 
 def _hoist_text_config(config: JsonObject) -> JsonObject:
-    inner = config.get("text_config")
+    thinker = config.get("thinker_config")  # of the Omni models, which have a talker too
+    inner = (thinker if isinstance(thinker, dict) else config).get("text_config")
     return {**config, **inner} if isinstance(inner, dict) else config
 
 

@@ -33,6 +33,7 @@ from converters.families.olmo3 import Olmo3
 from converters.families.olmoe import Olmoe
 from converters.families.phi3 import Phi3
 from converters.families.qwen2 import Qwen2
+from converters.families.qwen2_audio import Qwen2Audio
 from converters.families.qwen2_moe import Qwen2Moe
 from converters.families.qwen2_vl import Qwen2Vl
 from converters.families.qwen3 import Qwen3
@@ -42,14 +43,17 @@ from converters.families.qwen3_moe import Qwen3Moe
 from converters.families.qwen3_next import Qwen3Next
 from converters.families.qwen3_vl import Qwen3Vl
 from converters.families.qwen3_vl_moe import Qwen3VlMoe
+from converters.families.qwen_omni import Qwen2Omni, Qwen3Omni
 from converters.families.smollm3 import SmolLM3
 from converters.jsonfile import JsonObject
 
 FAMILIES: Mapping[str, type[Family]] = {
+    "AudioFlamingo3ForConditionalGeneration": Qwen2Audio,
     "Cohere2ForCausalLM": Cohere2,
     "CohereForCausalLM": Cohere,
     "DeepseekV2ForCausalLM": DeepseekV2,
     "DeepseekV3ForCausalLM": DeepseekV3,
+    "DotsOCRForCausalLM": Qwen2Audio,
     "Gemma2ForCausalLM": Gemma2,
     "Gemma3ForCausalLM": Gemma3,
     "Gemma3ForConditionalGeneration": Gemma3,
@@ -88,16 +92,20 @@ FAMILIES: Mapping[str, type[Family]] = {
     "OlmoeForCausalLM": Olmoe,
     "Phi3ForCausalLM": Phi3,
     "Phi4ForCausalLMV": Phi3,
+    "Qwen2AudioForConditionalGeneration": Qwen2Audio,
     "Qwen2ForCausalLM": Qwen2,
     "Qwen2Model": Qwen2,
     "Qwen2MoeForCausalLM": Qwen2Moe,
     "Qwen2VLForConditionalGeneration": Qwen2Vl,
     "Qwen2VLModel": Qwen2Vl,
+    "Qwen2_5OmniForConditionalGeneration": Qwen2Omni,
+    "Qwen2_5OmniModel": Qwen2Omni,
     "Qwen2_5_VLForConditionalGeneration": Qwen2Vl,
     "Qwen3ForCausalLM": Qwen3,
     "Qwen3Model": Qwen3,
     "Qwen3MoeForCausalLM": Qwen3Moe,
     "Qwen3NextForCausalLM": Qwen3Next,
+    "Qwen3OmniMoeForConditionalGeneration": Qwen3Omni,
     "Qwen3VLForConditionalGeneration": Qwen3Vl,
     "Qwen3VLMoeForConditionalGeneration": Qwen3VlMoe,
     "Qwen3_5ForCausalLM": Qwen3_5,

@@ -11,3 +11,4 @@ TEXT_PREFIXES: Mapping[str, str] = {
 OTHER_SENSES = (
     r"(model\.)?(visual|vision_tower|vision_model|audio_tower|multi_modal_projector|patch_merger|vision_language_adapter)\..*",
 )
+SPEECH = (r"(talker|token2wav|code2wav)\..*",)

@@ -11,6 +11,7 @@ import pytest
 from converters.checkpoint import open_checkpoint
 from converters.errors import BadCheckpoint, ConvertError, UnsupportedModel
 from converters.families.qwen2 import Qwen2
+from converters.families.qwen2_audio import Qwen2Audio
 from converters.families.qwen2_vl import Qwen2Vl
 from converters.families.qwen3 import Qwen3
 from converters.families.qwen3_5 import Qwen3_5
@@ -18,6 +19,7 @@ from converters.families.qwen3_moe import Qwen3Moe
 from converters.families.qwen3_next import Qwen3Next
 from converters.families.qwen3_vl import Qwen3Vl
 from converters.families.qwen3_vl_moe import Qwen3VlMoe
+from converters.families.qwen_omni import Qwen2Omni, Qwen3Omni
 from converters.folder_facts import POOLING, RERANK_TOKENS
 from converters.mapping import map_tensors
 from converters.registry import find_family
@@ -181,6 +183,28 @@ def test_a_fused_projection_of_the_wrong_size_is_refused(rows: int) -> None:
     transform = Qwen3Next.from_config(config).transform("blk.{i}.attn_qkv.weight")
     with pytest.raises(ValueError, match="reshape"):
         applied(transform, np.zeros((rows, 3), np.float32))
+
+
+def test_qwen2_audio_says_only_what_is_not_as_usual() -> None:
+    """The text_config of Qwen2-Audio-7B, in full."""
+    stated = {"intermediate_size": 11008, "max_position_embeddings": 8192, "rope_theta": 10000, "vocab_size": 156032}
+    family = Qwen2Audio.from_config({"architectures": ["Qwen2AudioForConditionalGeneration"], **stated})
+    assert (family.n_layer, family.n_embd, family.n_head, family.n_head_kv, family.n_ff) == (32, 4096, 32, 32, 11008)
+
+
+@pytest.mark.parametrize("family", [Qwen2Omni, Qwen3Omni])
+def test_thinkers_leave_out_ears_eyes_and_voice(family: type[Qwen2Omni] | type[Qwen3Omni]) -> None:
+    rope = {"mrope_section": [4, 2, 2]}
+    omni = family.from_config(CONFIG | MOE | {"rope_scaling": rope})
+    names = (
+        "thinker.visual.a",
+        "thinker.audio_tower.a",
+        "talker.a",
+        "token2wav.a",
+        "code2wav.a",
+        "thinker.lm_head.weight",
+    )
+    assert [omni.drops(omni.canonical(name)) for name in names] == [True] * 5 + [False]
 
 
 LAYER = "model.layers.0."
