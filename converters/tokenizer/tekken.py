@@ -100,6 +100,8 @@ def _count(settings: Mapping[str, Any], key: str) -> int:
 def _special(document: JsonObject, n_special: int) -> dict[str, int]:
     """Give special tokens by text with their ids, fillers included."""
     entries = document.get("special_tokens")
+    if entries is not None and not isinstance(entries, list):
+        raise BadCheckpoint(f"{FILE_NAME}: special_tokens is no list.", hint=_HINT)
     names = list(OLD_SPECIAL) if entries is None else [_special_name(entry, i) for i, entry in enumerate(entries)]
     names += [f"<SPECIAL_{i}>" for i in range(len(names), n_special)]
     special = {name: i for i, name in enumerate(names)}

@@ -66,7 +66,7 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
 
 def _known(tokenizer_config: JsonObject) -> tuple[str, str]:
     kind = tokenizer_config.get("tokenizer_class")
-    if kind in _PATTERNS:
+    if isinstance(kind, str) and kind in _PATTERNS:
         return _PATTERNS[kind]
     raise UnsupportedModel(
         f"How the tokenizer of {FILE_NAME} splits a text is not known (tokenizer_class {kind!r}).",

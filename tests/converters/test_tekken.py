@@ -186,6 +186,8 @@ def damaged(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         (lambda d: d["vocab"][300].update(token_bytes=""), "0 bytes long"),
         (lambda d: d["vocab"][300].update(token_bytes=d["vocab"][301]["token_bytes"]), "twice"),
         (lambda d: d["vocab"][65].update(token_bytes=b64encode(b"zzzz").decode()), "no token for 1 of 256 bytes"),
+        (lambda d: d.update(special_tokens=5), "special_tokens is no list"),
+        (lambda d: d["special_tokens"].__setitem__(5, None), "special token 5 has another rank"),
         (lambda d: d["special_tokens"][5].update(rank=9), "special token 5 has another rank"),
         (lambda d: d["special_tokens"][5].update(token_str="<s>"), "23 different special tokens of 24"),
         (lambda d: d["special_tokens"][1].update(token_str="x1"), "no special token <s>"),

@@ -108,9 +108,10 @@ def _write_tokenizer_json(folder: Path, ranked: dict[str, Any]) -> None:
     (folder / "tokenizer.json").write_text(json.dumps(document), encoding="utf-8")
 
 
-def test_a_class_that_is_not_known_is_refused_by_name(folder: Path) -> None:
-    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "QWenTokenizer"}', encoding="utf-8")
-    with pytest.raises(UnsupportedModel, match="QWenTokenizer") as caught:
+@pytest.mark.parametrize("name", ["QWenTokenizer", ["QWenTokenizer"], None])
+def test_a_class_that_is_not_known_is_refused_by_name(folder: Path, name: object) -> None:
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": name}), encoding="utf-8")
+    with pytest.raises(UnsupportedModel, match="QWenTokenizer|None") as caught:
         load(folder)
     assert "TikTokenTokenizer" in caught.value.hint
 
