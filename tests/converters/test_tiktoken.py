@@ -111,7 +111,7 @@ def _write_tokenizer_json(folder: Path, ranked: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", ["QWenTokenizer", ["QWenTokenizer"], None])
 def test_a_class_that_is_not_known_is_refused_by_name(folder: Path, name: object) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": name}), encoding="utf-8")
-    with pytest.raises(UnsupportedModel, match="QWenTokenizer|None") as caught:
+    with pytest.raises(UnsupportedModel, match=r"QWenTokenizer|None") as caught:
         load(folder)
     assert "TikTokenTokenizer" in caught.value.hint
 
