@@ -110,8 +110,10 @@ class DeepseekV2(LeadingDense):
         return super().shapes() | {
             "blk.{i}.attn_q.weight": (q_rows, self.n_embd),
             "blk.{i}.attn_q_a.weight": (self.q_rank, self.n_embd),
+            "blk.{i}.attn_q_a_norm.weight": (self.q_rank,),
             "blk.{i}.attn_q_b.weight": (q_rows, self.q_rank),
             "blk.{i}.attn_kv_a_mqa.weight": (self.kv_rank + self.n_rot, self.n_embd),
+            "blk.{i}.attn_kv_a_norm.weight": (self.kv_rank,),
             _K_B: (heads, self.kv_rank, self.n_nope),
             _V_B: (heads, self.v_dim, self.kv_rank),
             "blk.{i}.attn_output.weight": (self.n_embd, heads * self.v_dim),

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from converters.families.deepseek_v2 import DeepseekV2
+from converters.families.leading_dense import OPTIONAL_NEXTN
 from converters.jsonfile import JsonObject
 
 
 @dataclass(frozen=True)
 class DeepseekV3(DeepseekV2):
     """DeepSeek-V2 whose experts are chosen by a sigmoid with a bias."""
+
+    OPTIONAL = OPTIONAL_NEXTN
 
     DEFAULTS: ClassVar[JsonObject] = DeepseekV2.DEFAULTS | {
         "first_k_dense_replace": 3, "max_position_embeddings": 4096, "n_group": 8, "n_routed_experts": 256,

@@ -43,3 +43,11 @@ class Glm4Moe(LeadingDense):
         """Give the usual keys, and how many rows of a head are rotary."""
         n_rot = int(self.head_dim * rope_number(self.rope, "partial_rotary_factor", 0.5))
         return super().metadata() | {f"{self.ARCHITECTURE}.rope.dimension_count": u32(n_rot)}
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Give the shape of every weight."""
+        return super().shapes() | {
+            "blk.{i}.post_attention_norm.weight": (self.n_embd,),
+            "blk.{i}.attn_q_norm.weight": (self.head_dim,),
+            "blk.{i}.attn_k_norm.weight": (self.head_dim,),
+        }

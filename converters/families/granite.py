@@ -24,6 +24,7 @@ class Granite(Llama):
     """Llama with four multipliers; head_dim in config.json has no meaning."""
 
     ARCHITECTURE = "granite"
+    PRE_TOKENIZERS: ClassVar[tuple[str, ...]] = ("refact",)
     DEFAULTS: ClassVar[JsonObject] = Llama.DEFAULTS | dict.fromkeys(_SCALES.values(), 1.0)
 
     @property

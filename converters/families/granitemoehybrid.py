@@ -33,6 +33,7 @@ class GraniteMoeHybrid(GraniteMoe):
     }  # fmt: skip
     OPTIONAL = GraniteMoe.OPTIONAL | {"model.layers.{i}.mamba.conv1d.bias"}
     TOKENIZERS = ("sentencepiece", "bpe")
+    PRE_TOKENIZERS = ("dbrx",)
 
     n_ssm_head: int = size("mamba_n_heads")
     n_ssm_group: int = size("mamba_n_groups")
@@ -127,6 +128,6 @@ class AllAttentionMoe(GraniteMoeHybrid):
 
 
 def _is_attention(kind: object) -> bool:
-    if kind not in _IS_ATTENTION:
+    if str(kind) not in _IS_ATTENTION:
         raise BadCheckpoint(f"config.json: a layer is of kind {str(kind)[:80]!r}, which is not known.")
     return _IS_ATTENTION[str(kind)]

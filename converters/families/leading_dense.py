@@ -116,4 +116,9 @@ class LeadingDense(Decoder):
             "blk.{i}.ffn_up_shexp.weight": (n_ff_shared, self.n_embd),
             "blk.{i}.ffn_down_shexp.weight": (self.n_embd, n_ff_shared),
             "blk.{i}.nextn.eh_proj.weight": (self.n_embd, 2 * self.n_embd),
+            "blk.{i}.nextn.enorm.weight": (self.n_embd,),
+            "blk.{i}.nextn.hnorm.weight": (self.n_embd,),
+            "blk.{i}.nextn.embed_tokens.weight": (self.n_vocab, self.n_embd),
+            "blk.{i}.nextn.shared_head_head.weight": (self.n_vocab, self.n_embd),
+            "blk.{i}.nextn.shared_head_norm.weight": (self.n_embd,),
         }

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from converters.errors import UnsupportedModel
-from converters.families.base import Family, Target
+from converters.families.base import Target
 from converters.families.deepseek_v2 import DeepseekV2
 from converters.families.rope import full_attention, rope_number
 from converters.jsonfile import JsonObject
@@ -36,15 +35,6 @@ class Mistral4(DeepseekV2):
     }  # fmt: skip
     TOKENIZERS = ("tekken", "bpe")
     PRE_TOKENIZERS = ("tekken",)
-
-    @classmethod
-    def variant(cls, config: JsonObject) -> type[Family]:
-        """Give this class; refuse the text models of other kinds of Mistral3ForConditionalGeneration."""
-        if config.get("model_type") != "mistral4":
-            raise UnsupportedModel(
-                f"The converter does not know Mistral 3 with a {config.get('model_type')} text model."
-            )
-        return cls
 
     def metadata(self) -> dict[str, Value]:
         """Give the keys of DeepSeek-V2, and how queries grow with the position: llama.cpp's converter forgets that."""

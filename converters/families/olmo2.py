@@ -26,7 +26,7 @@ class Olmo2(Decoder):
         **EMBEDDINGS, **ATTENTION, **QK_NORMS, **FEED_FORWARD, **block_names(_NORMS),
     }  # fmt: skip
     TOKENIZERS = ("bpe",)
-    PRE_TOKENIZERS = ("olmo",)
+    PRE_TOKENIZERS = ("dbrx",)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Give the shape of every weight; the heads' norms are as wide as all heads."""

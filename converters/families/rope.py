@@ -2,6 +2,7 @@
 
 Source: llama.cpp conversion/base.py, TextModel.__init__ and set_gguf_parameters."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,7 +76,7 @@ def llama3_rope(rope: Rope) -> Llama3Rope | None:
 def rope_number(rope: Rope, key: str, default: float | None = None) -> float:
     """Give one number of the rotary settings; raises BadCheckpoint when it is missing or none."""
     value = rope.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise BadCheckpoint(f"config.json: the rotary setting {key} is {value!r}, not a number.")
     return float(value)
 
