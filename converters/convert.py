@@ -109,7 +109,8 @@ def prepare(request: Request, helper: Helper, cancel: Cancel) -> Prepared:
     mapped = map_tensors(checkpoint, family, tokenizer.n_tokens)
     sources, wide = mapped.sources, _wide_type(checkpoint, family)
     cancel.check()
-    general = general_metadata(checkpoint.folder, family.ARCHITECTURE, {s.name: s.shape for s in sources})
+    shapes = {source.name: source.shape for source in sources}
+    general = tokenizer.named(general_metadata(checkpoint.folder, family.ARCHITECTURE, shapes))
     metadata = {**general, **family.metadata()}
     types, warnings = choose_types(file_types, family.model_sizes(), metadata, sources, wide, helper, _packed(sources))
     paths = _output_paths(request.output, checkpoint.folder, file_types)

@@ -1,5 +1,6 @@
 """What every kind of tokenizer gives: its GGUF values, and a reference that the ids are compared with."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from tokenizers import Tokenizer
 from converters.errors import BadCheckpoint
 from converters.jsonfile import JsonObject
 from converters.tokenizer.detect import Encoder
-from converters.values import Value, text, u32
+from converters.values import Metadata, Value, text, u32
 
 MAX_TOKENS = 4_000_000
 ID_KEYS = {
@@ -84,6 +85,7 @@ class LoadedTokenizer:
     special_tokens: tuple[str, ...]
     reference: Encoder
     names_pre: bool = True  # llama.cpp ignores the name for tokenizers that only have one
+    known_as: str = ""  # what general.name must hold, as llama.cpp knows a way of reading tokens by it alone
 
     def ids_of(self, special: Mapping[str, str]) -> dict[str, Value]:
         """Give the keys of special tokens by duty (bos, eot, …) and text; without those that are not there."""
@@ -91,6 +93,15 @@ class LoadedTokenizer:
         assert isinstance(tokens, Sequence)
         ids = {duty: tokens.index(token) for duty, token in special.items() if token in tokens}
         return {f"tokenizer.ggml.{ID_KEYS[duty]}": u32(number) for duty, number in ids.items()}
+
+    def named(self, general: Metadata) -> dict[str, Value]:
+        """Give general.* with a name that holds what llama.cpp looks for, with or without its hyphen."""
+        name = str(general["general.name"].data) if "general.name" in general else ""
+        if self.known_as.lower().replace("-", "") in name.lower().replace("-", ""):
+            return dict(general)
+        spaced = re.compile(re.escape(self.known_as.replace("-", " ")), re.IGNORECASE)
+        known = spaced.sub(self.known_as, name) if spaced.search(name) else f"{name} {self.known_as}".strip()
+        return {**general, "general.name": text(known)}
 
     def metadata(self, pre: str | None) -> dict[str, Value]:
         """Give all tokenizer.* values; without pre the file needs an override when it is loaded."""

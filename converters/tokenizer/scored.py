@@ -1,7 +1,7 @@
 """Vocabularies that llama.cpp merges by scores, or shares their token types: SentencePiece's, in all its forms."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import NamedTuple
 
@@ -14,6 +14,8 @@ from converters.values import Value, f32s, i32s, text, texts
 SPACE = "\u2581"  # how SentencePiece writes a space
 ADDED_SCORE, PADDING_SCORE = -1000.0, -10000.0  # as llama.cpp's converter gives them
 _N_PROBED = 24
+# llama.cpp src/llama-vocab.cpp counts on these in a model that is named Phi-3
+_OF_PHI3 = frozenset(("<unk>", "<s>", "</s>", "<|endoftext|>"))
 _log = logging.getLogger(__name__)
 
 
@@ -59,6 +61,13 @@ def scored_values(model: str, tokens: Sequence[Token]) -> dict[str, Value]:
         "tokenizer.ggml.scores": f32s([token.score for token in tokens]),
         "tokenizer.ggml.token_type": i32s([token.type for token in tokens]),
     }
+
+
+def known_as(added: Iterable[JsonObject], tokens: Sequence[Token]) -> str:
+    """Give what LoadedTokenizer.known_as says: Phi-3 where the spaces after added tokens belong to them."""
+    swallowing = {entry["content"] for entry in added if entry.get("rstrip")} - _OF_PHI3
+    texts = {token.text for token in tokens}
+    return "Phi-3" if texts >= _OF_PHI3 and not swallowing.isdisjoint(texts) else ""
 
 
 def probed_tokens(tokens: Sequence[Token]) -> tuple[str, ...]:

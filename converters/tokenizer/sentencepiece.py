@@ -11,7 +11,16 @@ from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.jsonfile import JsonObject, read_optional
 from converters.tokenizer.bpe import added_tokens, model_of
 from converters.tokenizer.loaded import HfTokenizer, LoadedTokenizer, TokenType
-from converters.tokenizer.scored import ADDED_SCORE, Token, added_token, padded, probed_tokens, scored_values, spaced
+from converters.tokenizer.scored import (
+    ADDED_SCORE,
+    Token,
+    added_token,
+    known_as,
+    padded,
+    probed_tokens,
+    scored_values,
+    spaced,
+)
 from converters.tokenizer.sentencepiece_model import SentencePieceModel, read_sentencepiece
 from converters.tokenizer.sentencepiece_reference import reference_tokenizer
 from converters.tokenizer.special import special_metadata, template_metadata
@@ -30,7 +39,8 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
         raise UnsupportedModel(f"{path.name} is of SentencePiece's kind {model.kind}; only bpe is merged by scores.")
     tokenizer = read_optional(folder / "tokenizer.json")
     tokenizer_config = read_optional(folder / "tokenizer_config.json")
-    tokens = padded(_tokens(model, _listed(folder), added_tokens(tokenizer, tokenizer_config)), n_vocab)
+    added = added_tokens(tokenizer, tokenizer_config)
+    tokens = padded(_tokens(model, _listed(folder), added), n_vocab)
     return LoadedTokenizer(
         config=tokenizer_config,
         values={
@@ -43,6 +53,7 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
         candidates=("default",),
         special_tokens=probed_tokens(tokens),
         reference=_reference(folder, tokenizer, model, tokens),
+        known_as=known_as(added, tokens),
     )
 
 

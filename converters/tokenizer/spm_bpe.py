@@ -13,7 +13,7 @@ from converters.errors import BadCheckpoint
 from converters.jsonfile import JsonObject, read_object, read_optional
 from converters.tokenizer.bpe import added_tokens, model_of, tokens_by_id
 from converters.tokenizer.loaded import HfTokenizer, LoadedTokenizer, TokenType
-from converters.tokenizer.scored import SPACE, Token, added_token, padded, probed_tokens, scored_values
+from converters.tokenizer.scored import SPACE, Token, added_token, known_as, padded, probed_tokens, scored_values
 from converters.tokenizer.special import special_metadata, template_metadata
 from converters.values import flag
 
@@ -42,6 +42,7 @@ def load(folder: Path, config: JsonObject, n_vocab: int, preferred: Sequence[str
         candidates=("default",),
         special_tokens=probed_tokens(tokens),
         reference=HfTokenizer.from_file(folder / FILE_NAME),
+        known_as=known_as(added, tokens),
     )
 
 

@@ -209,3 +209,28 @@ def test_what_the_family_says_of_the_tokenizer_is_compared_too(tmp_path: Path) -
             parity = find_file_parity(prepare(Request(folder, ("F16",)), helper, cancel), helper, cancel)
         equal.append(parity.equal == parity.checked)
     assert equal == [True, False]
+
+
+@pytest.mark.native
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("Phi-3-mini-it", "Phi-3 Mini It"), ("orca", "Orca Phi-3"), ("phi3-x", "Phi3 X"), ("phi_3_x", "Phi_3_X Phi-3")],
+)
+def test_tokens_that_swallow_spaces_are_known_by_the_name(tmp_path: Path, name: str, known: str) -> None:
+    folder = tiny_checkpoint(tmp_path / name, vocab_size=484)
+    shutil.copy(FIXTURES / "spm" / "tokenizer.model", folder)
+    tokenizer = json.loads((FIXTURES / "spm_bpe" / "tokenizer.json").read_text(encoding="utf-8"))
+    more = [
+        {**tokenizer["added_tokens"][0], "id": 480 + i, "content": t} for i, t in enumerate(("<|endoftext|>", "<|u|>"))
+    ]
+    tokenizer["added_tokens"] += more
+    for entry in tokenizer["added_tokens"]:
+        entry["rstrip"] = entry["content"] not in ("<unk>", "<s>", "<|endoftext|>")
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    (folder / "tokenizer_config.json").unlink()
+    cancel = Cancel()
+    with Helper(cancel) as helper:
+        prepared = prepare(Request(folder, ("F16",)), helper, cancel)
+        parity = find_file_parity(prepared, helper, cancel)
+    assert prepared.general["general.name"].data == known
+    assert parity.equal == parity.checked >= 300, parity.first_difference
