@@ -78,7 +78,13 @@ def _close(pipe: IO[str]) -> None:
 def _start() -> subprocess.Popen[str]:
     root = str(Path(__file__).resolve().parent.parent)
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "GGML_NO_BACKTRACE": "1", "PYTHONUTF8": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    environment = {
+        **os.environ,
+        "GGML_NO_BACKTRACE": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait for each other must not take the cores from the rest
+        "PYTHONUTF8": "1",
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
     frozen = getattr(sys, "frozen", False)
     command = [sys.executable, "--child", "converters"] if frozen else [sys.executable, "-P", "-m", "converters"]
     return subprocess.Popen(

@@ -10,6 +10,7 @@ from tests.bench.figures import Figure, print_figures, write_figures
 from tests.bench.serving import serving
 from tests.bench.starting import command_start, header_reads, window_start
 from tests.bench.streaming import streaming
+from tests.bench.upstream import upstream
 
 PARTS: dict[str, Callable[[], list[Figure]]] = {
     "start": lambda: [command_start(), window_start()],
@@ -17,6 +18,7 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "stream": streaming,
     "convert": conversions,
     "serve": serving,
+    "upstream": upstream,
 }
 
 

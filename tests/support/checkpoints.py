@@ -18,6 +18,7 @@ import numpy.typing as npt
 import safetensors
 
 from tests.support.gguf_file import GgufFile, read_gguf
+from tests.support.models import smollm2_gguf
 
 Array = npt.NDArray[np.float32]
 SMOLLM2_PRE_TOKENIZER = {
@@ -80,6 +81,11 @@ def _write_tokenizer(folder: Path, facts: Mapping[str, Any]) -> None:
     _write_json(folder / "tokenizer_config.json", settings | {"chat_template": facts["tokenizer.chat_template"]})
     ids = {f"{kind}_token_id": facts[f"tokenizer.ggml.{kind}_token_id"] for kind in ("bos", "eos")}
     _write_json(folder / "generation_config.json", {"_from_model_config": True, **ids})
+
+
+def write_smollm2_tokenizer(folder: Path) -> None:
+    """Write SmolLM2's own tokenizer, out of its GGUF."""
+    _write_tokenizer(folder, read_gguf(smollm2_gguf()).metadata)
 
 
 def write_tokenizer(folder: Path, tokens: Sequence[str], control: Sequence[int], merges: Sequence[str]) -> None:
