@@ -12,7 +12,7 @@ SUPPRESSED_TOKENS = "@suppressed_tokens"  # ids that are never to be generated
 _MODES = ("mean", "cls", "lasttoken")
 _OLD_KEYS = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token", "lasttoken": "pooling_mode_lasttoken"}
 _RERANKERS = ("qwen3-reranker", "qwen3-vl-reranker")
-_CARD_BYTES = 1 << 20
+_MOST_BYTES = 1 << 20
 
 
 def folder_facts(folder: Path, config: JsonObject) -> JsonObject:
@@ -39,7 +39,7 @@ def _pooling(folder: Path) -> str | None:
     path = folder / "modules.json"
     if not path.is_file():
         return None
-    modules = parse_object(b'{"modules":' + path.read_bytes() + b"}", path.name)["modules"]
+    modules = parse_object(b'{"modules":' + _start_of(path) + b"}", path.name)["modules"]
     listed = [entry for entry in modules if isinstance(entry, dict)] if isinstance(modules, list) else []
     name = next((entry.get("path") for entry in listed if str(entry.get("type")).endswith("Pooling")), None)
     if name is None:
@@ -62,11 +62,16 @@ def _reranks(folder: Path, config: JsonObject) -> bool:
     if any(name in str(hint).lower() for name in _RERANKERS for hint in hints):
         return True
     card = folder / "README.md"
-    if not card.is_file():
-        return False
-    with card.open("rb") as file:
-        text = file.read(_CARD_BYTES).decode(errors="replace").lower()
+    text = _start_of(card).decode(errors="replace").lower() if card.is_file() else ""
     return any(f"# {name}" in text for name in _RERANKERS)
+
+
+def _start_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MOST_BYTES)
+    except OSError as error:
+        raise BadCheckpoint(f"Cannot read {path}: {error.strerror}.") from error
 
 
 def _rerank_tokens(folder: Path) -> list[int] | None:

@@ -40,7 +40,7 @@ class Qwen3(Qwen2):
     def check(self) -> None:
         """Refuse answers that the vocabulary does not have."""
         super().check()
-        if any(number >= self.n_vocab for number in self._answers or []):
+        if any(not 0 <= number < self.n_vocab for number in self._answers or []):
             raise BadCheckpoint(f"The tokens yes and no, {self._answers}, are not in a vocabulary of {self.n_vocab}.")
 
     def table(self, names: Collection[str]) -> Mapping[str, Target]:

@@ -47,9 +47,10 @@ def test_a_reranker_keeps_two_rows_of_its_head(tied: bool, theirs: str) -> None:
     assert applied(family.transform("cls.output.weight"), stored).tolist() == stored[[7, 3]].tolist()
 
 
-def test_answers_beyond_the_vocabulary_are_refused() -> None:
+@pytest.mark.parametrize("beyond", [300, -1])
+def test_answers_beyond_the_vocabulary_are_refused(beyond: int) -> None:
     with pytest.raises(BadCheckpoint, match="vocabulary of 300"):
-        Qwen3.from_config(CONFIG | {RERANK_TOKENS: [7, 300]})
+        Qwen3.from_config(CONFIG | {RERANK_TOKENS: [7, beyond]})
 
 
 def metadata(family: type[Qwen2], **changes: Any) -> dict[str, Any]:
