@@ -166,10 +166,15 @@ def _entry(number: int, token: str | None, added: JsonObject | None, codec: Code
     if added is None:
         return token, TokenType.NORMAL
     if not added.get("normalized", True):
-        token = codec.round_trip(token)
+        token = token if _plain(token) else codec.round_trip(token)
     if added.get("special") or looks_special(token):
         return token, TokenType.CONTROL
     return token.replace("\u2581", " "), TokenType.USER_DEFINED
+
+
+def _plain(token: str) -> bool:
+    """Tell whether encoding and decoding surely gives the token back: so the reference need not be built for it."""
+    return token.isascii() and token.isprintable() and " " not in token
 
 
 def looks_special(token: str) -> bool:
