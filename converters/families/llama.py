@@ -1,20 +1,27 @@
 """Llama and Mistral: HF LlamaForCausalLM and MistralForCausalLM, GGUF architecture "llama".
 
+Also as the text model of LLaVA, Pixtral, SmolVLM, Idefics 3 and Voxtral, whose other senses are left out.
 Source: HF modeling_llama.py, modeling_mistral.py; llama.cpp conversion/llama.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from converters.errors import UnsupportedModel
 from converters.families.base import Family, Target
 from converters.families.decoder import BIASES, NAMES, Decoder
+from converters.families.multimodal import OTHER_SENSES, TEXT_PREFIXES
 from converters.families.rope import llama3_rope
 from converters.jsonfile import JsonObject
 from converters.transforms import Array, Transform, llama3_rope_factors, rope_pairs
 from converters.values import Value, flag, u32
 
+_TEXT_DEFAULTS: JsonObject = {
+    "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32,
+    "vocab_size": 32000,
+}  # fmt: skip
+_MISTRAL_DEFAULTS: JsonObject = _TEXT_DEFAULTS | {"intermediate_size": 14336, "num_key_value_heads": 8}
 _ROTARY = ("blk.{i}.attn_q.", "blk.{i}.attn_k.")
 
 
@@ -28,7 +35,17 @@ class Llama(Decoder):
     }  # fmt: skip
     TENSORS: ClassVar[Mapping[str, Target]] = {**NAMES, **BIASES}
     OPTIONAL = frozenset(BIASES)
+    DROPPED = (*Family.DROPPED, *OTHER_SENSES, r"model\.connector\..*")
+    PREFIXES: ClassVar[Mapping[str, str]] = {**TEXT_PREFIXES, "model.text_model.": "model."}
     STATES_HEAD_DIM: ClassVar[bool] = True  # also where config.json does not, as HF's LlamaConfig fills it in
+
+    @classmethod
+    def completed(cls, config: JsonObject, names: Collection[str]) -> JsonObject:
+        """Give the config with the HF class's sizes where the text model is a part, for then config.json leaves them
+        out."""
+        is_mistral = config.get("model_type") == "mistral"
+        defaults = _MISTRAL_DEFAULTS if is_mistral else _TEXT_DEFAULTS
+        return {**defaults, **config} if "text_config" in config else config
 
     def check(self) -> None:
         """Refuse experts, and head counts that do not divide."""
