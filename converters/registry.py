@@ -81,6 +81,7 @@ FAMILIES: Mapping[str, type[Family]] = {
     "Lfm2MoeForCausalLM": Lfm2Moe,
     "Lfm2VlForConditionalGeneration": Lfm2,
     "LlamaForCausalLM": Llama,
+    "LlavaForConditionalGeneration": Llama,
     "Ministral3ForCausalLM": Mistral3,
     "Mistral3ForConditionalGeneration": Mistral3,
     "Mistral4ForCausalLM": Mistral4,
@@ -113,6 +114,8 @@ FAMILIES: Mapping[str, type[Family]] = {
     "Qwen3_5MoeForCausalLM": Qwen3_5Moe,
     "Qwen3_5MoeForConditionalGeneration": Qwen3_5Moe,
     "SmolLM3ForCausalLM": SmolLM3,
+    "VLlama3ForCausalLM": Llama,
+    "VoxtralForConditionalGeneration": Llama,
 }
 
 
