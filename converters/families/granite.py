@@ -1,4 +1,4 @@
-"""Granite: HF GraniteForCausalLM, GGUF architecture "granite".
+"""Granite, beside what hears or sees too: HF GraniteForCausalLM, GGUF architecture "granite".
 
 Source: HF modeling_granite.py; llama.cpp conversion/granite.py, src/models/granite.cpp.
 """
@@ -24,6 +24,7 @@ class Granite(Llama):
     """Llama with four multipliers; head_dim in config.json has no meaning."""
 
     ARCHITECTURE = "granite"
+    DROPPED = (*Llama.DROPPED, r"(encoder|projector)\..*", "image_newline")
     PRE_TOKENIZERS: ClassVar[tuple[str, ...]] = ("refact",)
     DEFAULTS: ClassVar[JsonObject] = Llama.DEFAULTS | dict.fromkeys(_SCALES.values(), 1.0)
 

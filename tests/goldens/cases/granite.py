@@ -31,6 +31,40 @@ CONFIG = {
     "vocab_size": 300,
 }
 SPARE = {key: value for key, value in CONFIG.items() if not key.endswith(("_multiplier", "_scaling"))}
+SPEECH = {
+    "architectures": ["GraniteSpeechForConditionalGeneration"],
+    "audio_token_index": 295,
+    "downsample_rate": 5,
+    "encoder_config": {
+        "context_size": 8,
+        "conv_expansion_factor": 2,
+        "conv_kernel_size": 3,
+        "dim_head": 8,
+        "feedforward_mult": 2,
+        "hidden_dim": 16,
+        "input_dim": 8,
+        "max_pos_emb": 8,
+        "model_type": "granite_speech_encoder",
+        "num_heads": 2,
+        "num_layers": 1,
+        "output_dim": 12,
+    },
+    "has_lora_adapter": False,
+    "model_type": "granite_speech",
+    "projector_config": {
+        "cross_attention_frequency": 1,
+        "encoder_hidden_size": 16,
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "model_type": "blip_2_qformer",
+        "num_attention_heads": 2,
+        "num_hidden_layers": 1,
+        "vocab_size": 8,
+    },
+    "text_config": CONFIG,
+    "tie_word_embeddings": True,
+    "window_size": 15,
+}
 
 CASES = {
     "granite": Case(CONFIG),
@@ -42,4 +76,5 @@ CASES = {
         CONFIG | {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "vocab_size": 49152}
     ),
     "granite-bare": Case(SPARE),
+    "granite_speech": Case(SPEECH),
 }
