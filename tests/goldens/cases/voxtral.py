@@ -19,7 +19,8 @@ CONFIG = {
     "hidden_size": 128,
     "model_type": "voxtral",
     "projector_hidden_act": "gelu",
-    "text_config": {key: value for key, value in TEXT.items() if key != "architectures"} | {"head_dim": 32, "vocab_size": 392},
+    "text_config": {key: value for key, value in TEXT.items() if key != "architectures"}
+    | {"head_dim": 32, "vocab_size": 392},
     "torch_dtype": "bfloat16",
     "vocab_size": 392,
 }
