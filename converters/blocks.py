@@ -1,6 +1,5 @@
 """Cuts the work into blocks: a stretch of the checkpoint that is read once, and all the rows that are made of it."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -115,12 +114,11 @@ def _block(pieces: Sequence[Piece]) -> Block:
 
 def largest_block_values(sources: Sequence[SourceTensor]) -> int:
     """Give how many values the largest block holds at most, from shapes alone."""
-    return max((_largest_cut(source, part) for source in sources for part in source.parts if part.inputs), default=0)
+    parts = (part for source in sources for part in source.parts if part.inputs)
+    kinds = {(part.inputs[0].layout, part.n_rows) for part in parts}  # experts are many, their shapes few
+    return max((_largest_cut(layout, n_rows) for layout, n_rows in kinds), default=0)
 
 
-def _largest_cut(source: SourceTensor, part: Part) -> int:
-    layout = part.inputs[0].layout
-    row_values = layout.n_values // part.n_rows
-    key = next(iter(layout.cuts(BLOCK_VALUES, row_values)))
-    view: Layout = layout[key]
-    return math.prod(view.shape)
+def _largest_cut(layout: Layout, n_rows: int) -> int:
+    key = next(iter(layout.cuts(BLOCK_VALUES, layout.n_values // n_rows)))
+    return layout[key].n_values

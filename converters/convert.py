@@ -293,8 +293,12 @@ def _file_type(name: str) -> FileType:
 
 
 def _wide_type(checkpoint: Checkpoint, family: Family) -> GgmlType:
-    """Give the type of the two steps' first file: see quant_types.wide_type."""
-    return wide_type(t for name, t in checkpoint.tensors.items() if not family.drops(family.canonical(name)))
+    """Give the type of the two steps' first file, of what the family does not drop: see quant_types.wide_type."""
+    narrow = {name: t for name, t in checkpoint.tensors.items() if len(t.shape) > 1 and t.item_bytes == 2}
+    for name in sorted(narrow, key=lambda name: (narrow[name].path.name, name)):
+        if not family.drops(family.canonical(name)):
+            return wide_type([narrow[name]])
+    return wide_type([])
 
 
 def _output_paths(output: Path | None, folder: Path, file_types: Sequence[FileType]) -> list[Path]:

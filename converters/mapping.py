@@ -151,8 +151,9 @@ def _source(
     transform = family.transform(place.pattern)
     parts: list[Part] = []
     shape: Shape = ()
+    views = _Views(transform)
     for where, tensor in ordered:
-        one, inputs = _views(tensor, [_companion(stored, name) for name in where.companions], transform)
+        one, inputs = views.of(tensor, [_companion(stored, name) for name in where.companions])
         if (parts and one[1:] != shape[1:]) or (where.stacked and shape and one != shape):
             raise _wrong_shape(tensor, "those of its neighbours in the file")
         row = parts[-1].row + parts[-1].n_rows if parts else 0
@@ -177,34 +178,43 @@ def _companion(stored: Stored, name: str) -> StoredTensor:
     return stored[name]
 
 
-def _views(
-    tensor: StoredTensor, companions: Sequence[StoredTensor], transform: Transform
-) -> tuple[Shape, list[tuple[Input, ...]]]:
-    """Give the shape that a stored tensor contributes, and the views that follow each other in it."""
-    readable = READABLE if transform.packed is None else PACKED
-    unreadable = next((entry for entry in (tensor, *companions) if entry.dtype not in readable), None)
-    if unreadable is not None:
-        raise UnsupportedModel(
-            f"Tensor {unreadable.name!r} is of type {unreadable.dtype}, which the converter cannot read.",
-            hint="Convert the original model, with BF16, F16 or F32 weights.",
-        )
-    if not tensor.size_bytes or not tensor.shape:
-        raise _wrong_shape(tensor, "what a weight can have")
-    columns = []
-    for entry in (tensor, *companions):
+class _Views:
+    """The views that a transform makes of stored tensors; those of a shape are made once, for experts are many."""
+
+    def __init__(self, transform: Transform) -> None:
+        self._transform = transform
+        self._readable = READABLE if transform.packed is None else PACKED
+        self._known: dict[Shape, list[Layout]] = {}
+
+    def of(self, tensor: StoredTensor, companions: Sequence[StoredTensor]) -> tuple[Shape, list[tuple[Input, ...]]]:
+        """Give the shape that a stored tensor contributes, and the views that follow each other in it."""
+        columns = [[Input(entry, view) for view in self._layouts(entry)] for entry in (tensor, *companions)]
+        inputs = list(zip(*columns, strict=True))
+        finals = [entry[0].layout.final_shape for entry in inputs]
+        if any(final[1:] != finals[0][1:] or not math.prod(final) for final in finals):
+            raise _wrong_shape(tensor, "config.json's sizes")
+        return (sum(final[0] for final in finals), *finals[0][1:]), inputs
+
+    def _layouts(self, tensor: StoredTensor) -> list[Layout]:
+        if tensor.dtype not in self._readable:
+            raise UnsupportedModel(
+                f"Tensor {tensor.name!r} is of type {tensor.dtype}, which the converter cannot read.",
+                hint="Convert the original model, with BF16, F16 or F32 weights.",
+            )
+        if not tensor.size_bytes or not tensor.shape:
+            raise _wrong_shape(tensor, "what a weight can have")
+        if tensor.shape not in self._known:
+            self._known[tensor.shape] = self._made(tensor)
+        return self._known[tensor.shape]
+
+    def _made(self, tensor: StoredTensor) -> list[Layout]:
         try:
-            views = transform.layout(Layout.of(entry.shape))
+            views = self._transform.layout(Layout.of(tensor.shape))
         except (ValueError, IndexError, ZeroDivisionError) as error:
-            raise _wrong_shape(entry, "config.json's sizes") from error
+            raise _wrong_shape(tensor, "config.json's sizes") from error
         except BadCheckpoint as error:
-            raise BadCheckpoint(f"Tensor {entry.name!r}: {error.message}", hint=error.hint) from error
-        listed = [views] if isinstance(views, Layout) else list(views)
-        columns.append([Input(entry, view) for view in listed])
-    inputs = list(zip(*columns, strict=True))
-    finals = [entry[0].layout.final_shape for entry in inputs]
-    if any(final[1:] != finals[0][1:] or not math.prod(final) for final in finals):
-        raise _wrong_shape(tensor, "config.json's sizes")
-    return (sum(final[0] for final in finals), *finals[0][1:]), inputs
+            raise BadCheckpoint(f"Tensor {tensor.name!r}: {error.message}", hint=error.hint) from error
+        return [views] if isinstance(views, Layout) else list(views)
 
 
 def _parts(inputs: Sequence[tuple[Input, ...]], row: int, n_rows: int, tensor: StoredTensor) -> Iterator[Part]:

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import UnionType
 from typing import Any, ClassVar, Self, get_args, get_origin
 
@@ -98,11 +99,11 @@ class Family:
 
     def drops(self, name: str) -> bool:
         """Tell whether a stored tensor is left out on purpose, by its canonical name."""
-        return any(re.fullmatch(pattern, name) for pattern in self.DROPPED)
+        return _any_of(self.DROPPED).fullmatch(name) is not None
 
     def may_be_zero(self, name: str) -> bool:
         """Tell whether a stored tensor is left out if every value is zero, by its canonical name."""
-        return any(re.fullmatch(pattern, name) for pattern in self.ZEROS)
+        return _any_of(self.ZEROS).fullmatch(name) is not None
 
     @property
     def n_block(self) -> int:
@@ -159,6 +160,11 @@ class Family:
     def computed(self) -> dict[str, Array]:
         """Give the F32 tensors of the file that no tensor of the checkpoint holds."""
         return {}
+
+
+@lru_cache
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns) or r"(?!)")
 
 
 def _read(config: JsonObject, field: "dataclasses.Field[Any]") -> Any:
