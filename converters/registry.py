@@ -6,6 +6,7 @@ from converters.errors import BadCheckpoint, UnsupportedModel
 from converters.families.base import Family
 from converters.families.cohere import Cohere
 from converters.families.cohere2 import Cohere2
+from converters.families.cohere2_moe import Cohere2Moe
 from converters.families.deepseek_v2 import DeepseekV2
 from converters.families.deepseek_v3 import DeepseekV3
 from converters.families.gemma import Gemma
@@ -50,6 +51,7 @@ from converters.jsonfile import JsonObject
 FAMILIES: Mapping[str, type[Family]] = {
     "AudioFlamingo3ForConditionalGeneration": Qwen2Audio,
     "Cohere2ForCausalLM": Cohere2,
+    "Cohere2MoeForCausalLM": Cohere2Moe,
     "CohereForCausalLM": Cohere,
     "DeepseekV2ForCausalLM": DeepseekV2,
     "DeepseekV3ForCausalLM": DeepseekV3,
