@@ -15,10 +15,16 @@ from converters.errors import BadRequest, ConvertError, NotEnoughDisk, NotEnough
 from converters.events import Cancel, JsonLines, Listener, Silent, TextBar, watch_stdin
 from converters.isolation import isolate
 from converters.jsonfile import JsonObject
+from converters.quant_types import FILE_TYPES
 from converters.registry import FAMILIES
 
 _log = logging.getLogger("converters")
 _EXIT_FAILED, _EXIT_CANCELLED = 1, 130
+_ABOUT_CONVERT = (
+    "Convert a checkpoint in one pass. A conversion that was stopped goes on where it was when the same command is "
+    "given again. docs/converting.md tells what converts, and what the result says."
+)
+_ABOUT_DRY_RUN = "write nothing; print the exact size of each file and the memory needed; with --json every tensor"
 _BUG_HINT = "Please report it with the log, which tells where it happened."
 
 
@@ -44,19 +50,19 @@ def _parser() -> argparse.ArgumentParser:
     lister = commands.add_parser("list", help="print the HF classes that can be converted")
     lister.add_argument("--json", action="store_true", help="print one JSON document")
     commands.add_parser("helper")  # the process of helper.py; not for people
-    convert = commands.add_parser("convert", help="convert a checkpoint folder")
-    convert.add_argument("folder", type=Path, help="folder with config.json, *.safetensors and tokenizer.json")
+    convert = commands.add_parser("convert", help="convert a checkpoint folder", description=_ABOUT_CONVERT)
+    convert.add_argument("folder", type=Path, help="folder with config.json, *.safetensors and the tokenizer's files")
     convert.add_argument(
         "--type",
         action="append",
         dest="types",
         required=True,
         metavar="TYPE",
-        help="Q4_K_M, Q8_0, …; repeat for several",
+        help=f"{', '.join(FILE_TYPES)}; repeat it for several files from one read",
     )
     convert.add_argument("--output", type=Path, metavar="FILE|DIR", help="where to write (default: the current folder)")
     convert.add_argument("--threads", type=int, default=0, metavar="N", help="worker threads (default: all CPUs)")
-    convert.add_argument("--dry-run", action="store_true", help="print the exact plan, write nothing")
+    convert.add_argument("--dry-run", action="store_true", help=_ABOUT_DRY_RUN)
     convert.add_argument("--watch-stdin", action="store_true", help=argparse.SUPPRESS)
     convert.add_argument(
         "--imatrix", default="none", metavar="none|auto|FILE", help="importance matrix (only none for now)"

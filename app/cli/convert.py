@@ -12,10 +12,16 @@ from app.cli.output import Output, add_events, add_json
 from app.core.errors import Cancelled
 from app.core.units import format_duration, format_size
 
+_ABOUT = (
+    "Convert a Hugging Face checkpoint to GGUF, in one pass, and put the files into the library. A conversion that was "
+    "stopped goes on where it was when the same command is given again."
+)
+_ABOUT_DRY_RUN = "write nothing; tell the exact size of each file, and disk and memory needed; with --json every tensor"
+
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command and its options."""
-    parser = commands.add_parser("convert", help="convert a Hugging Face checkpoint to GGUF")
+    parser = commands.add_parser("convert", help="convert a Hugging Face checkpoint to GGUF", description=_ABOUT)
     parser.add_argument("source", metavar="SOURCE", help="a checkpoint folder (hf:ORG/REPO comes later)")
     parser.add_argument(
         "--type",
@@ -33,7 +39,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--calibration", metavar="FILE", help="text for --imatrix auto (not in this version)")
     parser.add_argument("--lora", metavar="DIR", help="merge this adapter while converting (not in this version)")
     parser.add_argument("--split-size", metavar="SIZE", help="split the output (not in this version)")
-    parser.add_argument("--dry-run", action="store_true", help="only tell tensors, types and exact sizes")
+    parser.add_argument("--dry-run", action="store_true", help=_ABOUT_DRY_RUN)
     add_json(parser)
     add_events(parser)
 
