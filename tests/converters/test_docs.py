@@ -39,7 +39,7 @@ def test_its_classes_are_those_of_the_registry() -> None:
 
 
 def test_its_types_are_those_that_can_be_asked_for() -> None:
-    listed = re.search(r"\*\*File types\*\*: (.*?)\. Each", TEXT)
+    listed = re.search(r"\*\*File types\*\*: (.*?)\. Each", " ".join(TEXT.split()))
     assert listed
     assert set(listed[1].split(", ")) == set(FILE_TYPES)
 
