@@ -5,13 +5,14 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from app.actions.checkpoint_folder import checkpoint_folder
 from app.actions.context import Pronk
 from app.actions.models import add_model
-from app.core.errors import Busy, NotEnoughDisk, NotYet
+from app.core.errors import Busy, NotEnoughDisk
 from app.core.files import write_atomic
 from app.jobs.commands import module_command
 from app.jobs.job import run_job
@@ -49,10 +50,12 @@ def convert(
     Returns the contract's result: files, architecture, elapsed_s, tokenizer_parity. Raises the converter's error,
     or Cancelled.
     """
+    _discard_replaced(pronk, request)
     _note(pronk, request)
     result = _run(pronk, request, on_event, cancel)
+    source = str(checkpoint_folder(request.source))
     for file in result.get("files", []):
-        add_model(pronk, Path(file["path"]), source=request.source, sha256=file["sha256"])
+        add_model(pronk, Path(file["path"]), source=source, sha256=file["sha256"])
     _forget(pronk, request)
     return result
 
@@ -88,11 +91,21 @@ def journal_path(file: Path) -> Path:
     return file.with_name(file.name + ".journal")
 
 
+def _discard_replaced(pronk: Pronk, request: ConvertRequest) -> None:
+    """Remove what stopped conversions to some of the same files have left besides: nothing could go on with it."""
+    files = set(request.files)
+    for old in unfinished_conversions(pronk):
+        if old.files != request.files and files & set(old.files):
+            with contextlib.suppress(Busy):
+                discard_conversion(pronk, replace(old, files=tuple(file for file in old.files if file not in files)))
+            _forget(pronk, old)
+
+
 def _run(pronk: Pronk, request: ConvertRequest, on_event: OnEvent, cancel: threading.Event | None) -> dict[str, Any]:
     command = module_command(
         "converters",
         "convert",
-        str(_checkpoint_folder(request.source)),
+        str(checkpoint_folder(request.source)),
         *(word for name in request.types for word in ("--type", name)),
         "--output",
         str(request.output or pronk.home.models),
@@ -101,15 +114,6 @@ def _run(pronk: Pronk, request: ConvertRequest, on_event: OnEvent, cancel: threa
         "--watch-stdin",
     )
     return run_job(command, on_event, pronk.log("convert"), cancel)
-
-
-def _checkpoint_folder(source: str) -> Path:
-    if source.startswith(("hf:", "ms:")):
-        raise NotYet(
-            f"Pronk can't fetch {source} by itself yet.",
-            hint="Download its files (config.json, tokenizer files, *.safetensors) into a folder and convert that.",
-        )
-    return Path(source).expanduser().absolute()
 
 
 def _notes_folder(pronk: Pronk) -> Path:

@@ -97,12 +97,14 @@ def test_a_type_that_is_not_known_is_refused_by_name() -> None:
         foretold_facts("x.gguf", 1, "Q9_Z", {"general.architecture": "llama"}, 10, [entry])
 
 
-def stopped(home: Home, name: str = "Tiny-Q8_0.gguf") -> ConvertRequest:
-    """A conversion that fails at once, for its source is gone, with a part of an earlier try on the disk."""
-    file = home.models / name
-    request = ConvertRequest(str(home.root / "gone"), ("Q8_0",), files=(file,))
-    part_path(file).write_bytes(b"x" * 1000)
-    journal_path(file).write_text("{}")
+def stopped(home: Home, *names: str) -> ConvertRequest:
+    """A conversion that fails at once, for its source is gone, with parts of an earlier try on the disk."""
+    files = tuple(home.models / name for name in names or ("Tiny-Q8_0.gguf",))
+    types = tuple(file.stem.rpartition("-")[2] for file in files)
+    request = ConvertRequest(str(home.root / "gone"), types, files=files)
+    for file in files:
+        part_path(file).write_bytes(b"x" * 1000)
+        journal_path(file).write_text("{}")
     with pytest.raises(BadFile):
         convert(Pronk(home), request, lambda _: None)
     return request
@@ -118,6 +120,16 @@ def test_a_stopped_conversion_is_found_and_can_be_discarded(home: Home) -> None:
     assert {path.name for path in home.models.iterdir()} == {"Other-Q8_0.gguf.part", "Other-Q8_0.gguf.journal"}
     part_path(other.files[0]).unlink()
     assert unfinished_conversions(pronk) == ()
+
+
+def test_other_types_of_the_same_checkpoint_leave_nothing_of_the_stopped_ones(home: Home) -> None:
+    pronk = Pronk(home)
+    both, other = stopped(home, "Tiny-Q8_0.gguf", "Tiny-F16.gguf"), stopped(home, "Other-Q8_0.gguf")
+    one = stopped(home, "Tiny-F16.gguf")
+    assert set(unfinished_conversions(pronk)) == {one, other}
+    assert not part_path(both.files[0]).exists()
+    assert not journal_path(both.files[0]).exists()
+    assert part_path(one.files[0]).exists()
 
 
 def test_a_damaged_note_costs_only_the_offer(home: Home) -> None:
