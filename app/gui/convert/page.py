@@ -111,10 +111,16 @@ class ConvertPage(QWidget):
 
     def resume(self, request: ConvertRequest) -> None:
         """Go on with a conversion that was stopped."""
+        if self._look is not None:
+            self._look.cancel()
         self._folder = request.source
         self._plan = None if self._plan is None or self._plan.source != request.source else self._plan
         self.source.show_folder(request.source)
         self._run(request)
+        if self._plan is not None:
+            self._show_source(self._plan)
+        else:
+            self._look_meanwhile(request.source)
 
     def cancel(self) -> None:
         """Stop the conversion; what is done is kept."""
@@ -151,15 +157,36 @@ class ConvertPage(QWidget):
         if folder != self._folder:
             return
         self._plan = plan
-        about = source_words(plan.hf_class, plan.parameters, plan.source_files, plan.source_bytes)
-        what = self.tr("Each chosen type is written in one read; the source stays untouched.")
-        where = self.tr("Goes into {0}").format(plan.folder)
-        self.source.show_text(f"{about}. {what}", where, dropped_words(plan.dropped), " ".join(plan.warnings))
+        self._show_source(plan)
         self.types.show_plan(plan)
         self.types.fold(False)
         self.types.show()
         self._take_focus(self.types.table)
         self._judge(self._library.view.devices)
+
+    def _look_meanwhile(self, folder: str) -> None:
+        """Find out what is converted while it is; whatever is wrong with it, the conversion itself will tell."""
+        self._look = self._tasks.run(
+            lambda _: _plan(self._pronk, folder),
+            done=lambda plan: self._on_planned_late(folder, plan),
+            failed=lambda _: None,
+            owner=self,
+        )
+
+    def _on_planned_late(self, folder: str, plan: ConversionPlan) -> None:
+        if folder != self._folder or self._plan is not None:
+            return
+        self._plan = plan
+        self._show_source(plan)
+        self.types.show_plan(plan)
+        self.types.show()
+        self._judge(self._library.view.devices)
+
+    def _show_source(self, plan: ConversionPlan) -> None:
+        about = source_words(plan.hf_class, plan.parameters, plan.source_files, plan.source_bytes)
+        what = self.tr("Each chosen type is written in one read; the source stays untouched.")
+        where = self.tr("Goes into {0}").format(plan.folder)
+        self.source.show_text(f"{about}. {what}", where, dropped_words(plan.dropped), " ".join(plan.warnings))
 
     def _judge(self, devices: Devices | None) -> None:
         plan = self._plan

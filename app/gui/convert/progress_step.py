@@ -116,9 +116,8 @@ class ProgressStep(QFrame):
         self._title.setText(self.tr("3  Done in {0}").format(span))
         self._bar.setValue(STEPS)
         names = ", ".join(f"{file['type']} ({format_size(file['size_bytes'])})" for file in files)
-        self._what.setText(self.tr("In the library: {0}").format(names))
         self._figures.setText("")
-        self._show_lines(result_lines(result))
+        self._show_lines([ResultLine(self.tr("In the library: {0}").format(names), "muted"), *result_lines(result)])
         self._show_buttons(running=False)
 
     def _pace_words(self) -> str:
@@ -142,6 +141,7 @@ class ProgressStep(QFrame):
             self._lines.addWidget(plain_label(line.text, line.kind, wrap=True))
 
     def _show_buttons(self, running: bool) -> None:
+        self._what.setVisible(running)
         self._figures.setVisible(running)
         self.cancel_button.setVisible(running)
         self._again.setVisible(not running)

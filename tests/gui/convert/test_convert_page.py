@@ -173,6 +173,7 @@ def test_cancel_keeps_what_is_done_and_continue_goes_on(
     assert {path.suffix for path in home.models.iterdir()} == {".part", ".journal"}
     qtbot.waitUntil(lambda: page.plan is not None and page.plan.needed_bytes(["Q2_K"]) == 0, timeout=10_000)
     page.unfinished.cards[0].continue_button.click()
+    assert page.source.text.startswith("LlamaForCausalLM")
     shares: list[float] = []
     while not page.progress.result_path:
         QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
@@ -217,6 +218,10 @@ def test_a_stopped_conversion_is_offered_and_goes_on(
     assert page.unfinished.cards == []
     qtbot.waitUntil(lambda: page.progress.result_path == str(request.files[0]), timeout=60_000)
     assert [path.name for path in home.models.iterdir()] == [request.files[0].name]
+    assert page.progress.result_texts[0].startswith("In the library: Q8_0 (")
+    qtbot.waitUntil(lambda: page.plan is not None, timeout=30_000)
+    assert page.source.text.startswith("LlamaForCausalLM, 1.3 million parameters")
+    assert not page.types.table.isVisible()
     window.show_page("chat")
     window.show_page("convert")
     qtbot.waitUntil(lambda: [one.path for one in window.library.view.models] == [str(request.files[0])])
