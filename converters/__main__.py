@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import io
 import json
 import logging
 import os
@@ -174,6 +175,8 @@ def _stop_on_signals(cancel: Cancel) -> None:
 def _main() -> int:
     gc.set_threshold(100_000)  # vocabularies are large, and nothing in them refers in circles
     try:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # the name of a folder may be no text; JSON spells it like this
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         code = main()
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read the output has had enough

@@ -9,15 +9,26 @@ class ConvertError(Exception):
     kind: ClassVar[str] = "bug"
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _one_line(message)
+        super().__init__(self.message)
         self.hint = hint
+
+
+def _one_line(message: str) -> str:
+    """Replace what would break or disguise the line: a message may quote a name out of the checkpoint."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in message)[
+        :1000
+    ]
 
 
 class BadCheckpoint(ConvertError):
     """A file of the checkpoint is missing, cut short or lies about itself."""
 
     kind = "bad_file"
+
+
+class Unreadable(BadCheckpoint):
+    """A file of the checkpoint could be read at first, and then no more."""
 
 
 class UnsupportedModel(ConvertError):

@@ -13,14 +13,16 @@ INTERVAL_S = 1.0
 def flushed_in_the_background(parts: Parts) -> Iterator[None]:
     """Flush the parts again and again, and mark in the journal what has reached the disk.
 
-    An error of the disk ends the flushing only: whoever writes or finishes the files meets it too."""
+    The system tells an error of the disk once, so the one that ended the flushing is raised at the end."""
     ended = threading.Event()
+    failures: list[OSError] = []
 
     def flush() -> None:
         while not ended.wait(INTERVAL_S):
             try:
                 _flush_once(parts)
-            except OSError:
+            except OSError as error:
+                failures.append(error)
                 return
 
     thread = threading.Thread(target=flush, name="flush")
@@ -30,6 +32,8 @@ def flushed_in_the_background(parts: Parts) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+    if failures:
+        raise failures[0]
 
 
 def _flush_once(parts: Parts) -> None:

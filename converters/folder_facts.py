@@ -44,7 +44,7 @@ def _pooling(folder: Path) -> str | None:
     name = next((entry.get("path") for entry in listed if str(entry.get("type")).endswith("Pooling")), None)
     if name is None:
         return None
-    if not isinstance(name, str) or not name or Path(name).name != name:
+    if not isinstance(name, str) or not name or Path(name).name != name or name == "..":
         raise BadCheckpoint(f"modules.json places its pooling in {str(name)[:80]!r}, which is no folder of the model.")
     return _mode(read_object(folder / name / "config.json"), name)
 

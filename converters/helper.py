@@ -40,6 +40,7 @@ class Helper:
     def ask(self, **request: Any) -> JsonObject:
         """Give the answer to one request; raises EngineFailed when llama.cpp refused or its process died."""
         process = self._process = self._process or _start()
+        self._cancel.check()  # a flag raised before has killed the process before this one
         assert process.stdin is not None
         assert process.stdout is not None
         try:

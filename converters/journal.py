@@ -1,8 +1,9 @@
 """Remembers which blocks of a conversion are written, so that a killed one goes on where it was.
 
 One small file beside the first .part: a line of JSON (what is converted to what, and since when the machine runs), then
-32-bit little-endian numbers: blocks that are done, and marks that say how many of them have reached the disk. After a
-kill all of them count; after the machine itself went down only those before the last mark.
+records of two 32-bit little-endian numbers: a block that is done, or a mark and how many of them have reached the disk;
+and the CRC-32 of all numbers up to this one. After a kill all of them count; after the machine itself went down only
+those before the last mark; after a record that is damaged none.
 """
 
 import json
@@ -10,12 +11,14 @@ import os
 import struct
 import threading
 import time
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 _MARK = 0xFFFFFFFF
 _COMPLETE = 0xFFFFFFFE
-_RECORD = struct.Struct("<I")
+_RECORD = struct.Struct("<III")
 _PAIR = struct.Struct("<II")
 
 
@@ -28,14 +31,14 @@ class Journal:
         self.complete = _COMPLETE in self.done
         self._lock = threading.Lock()
         self._count = len(self.done)
-        self._file = _rewrite(path, fingerprint, self.done)
+        self._file, self._crc = _rewrite(path, fingerprint, self.done)
 
     def add(self, block: int) -> None:
         """Note that a block was written to all its places."""
         with self._lock:
             self.done.add(block)
             self._count += 1
-            self._file.write(_RECORD.pack(block))
+            self._write(block, 0)
 
     @property
     def count(self) -> int:
@@ -46,8 +49,12 @@ class Journal:
     def mark_flushed(self, count: int) -> None:
         """Note that the first `count` blocks of the journal have reached the disk."""
         with self._lock:
-            self._file.write(_PAIR.pack(_MARK, count))
+            self._write(_MARK, count)
             os.fsync(self._file.fileno())
+
+    def _write(self, number: int, count: int) -> None:
+        record, self._crc = _record(number, count, self._crc)
+        self._file.write(record)
 
     def mark_complete(self) -> None:
         """Note that everything is written and flushed: what follows is renaming."""
@@ -67,38 +74,60 @@ class Journal:
 def _read(path: Path, fingerprint: str) -> set[int]:
     """Give the blocks that can be relied on; none when the journal is of another conversion or cannot be read."""
     try:
-        line, _, records = path.read_bytes().partition(b"\n")
+        line, _, data = path.read_bytes().partition(b"\n")
         header = json.loads(line)
     except (OSError, ValueError):
         return set()
     if not isinstance(header, dict) or header.get("fingerprint") != fingerprint:
         return set()
-    numbers = [number for (number,) in _RECORD.iter_unpack(records[: len(records) // 4 * 4])]
-    return _reliable(numbers, same_boot=header.get("boot") == boot_id())
+    records = _sound(data, zlib.crc32(line + b"\n"))
+    return _reliable(records, same_boot=header.get("boot") == boot_id())
 
 
-def _reliable(numbers: list[int], *, same_boot: bool) -> set[int]:
+def _record(number: int, count: int, crc: int) -> tuple[bytes, int]:
+    """Give a record that follows others of this CRC, and the CRC up to it."""
+    crc = zlib.crc32(_PAIR.pack(number, count), crc)
+    return _RECORD.pack(number, count, crc), crc
+
+
+def _sound(data: bytes, crc: int) -> Iterator[tuple[int, int]]:
+    """Give the numbers of the records up to the first that is cut short or damaged."""
+    for number, count, stated in _RECORD.iter_unpack(data[: len(data) // _RECORD.size * _RECORD.size]):
+        _, crc = _record(number, count, crc)
+        if crc != stated:
+            return
+        yield number, count
+
+
+def _reliable(records: Iterator[tuple[int, int]], *, same_boot: bool) -> set[int]:
     blocks: list[int] = []
     flushed = 0
-    entries = iter(numbers)
-    for number in entries:
+    for number, count in records:
         if number == _MARK:
-            flushed = min(next(entries, 0), len(blocks))
+            flushed = min(count, len(blocks))
         else:
             blocks.append(number)
     return set(blocks if same_boot else blocks[:flushed])
 
 
-def _rewrite(path: Path, fingerprint: str, done: set[int]) -> BinaryIO:
-    """Write the journal anew with what can be relied on, and open it for more."""
+def _rewrite(path: Path, fingerprint: str, done: set[int]) -> tuple[BinaryIO, int]:
+    """Write the journal anew with what can be relied on, and open it for more; gives the CRC of its records too."""
     fresh = path.with_name(path.name + ".new")
     header = json.dumps({"fingerprint": fingerprint, "boot": boot_id()}).encode() + b"\n"
-    with fresh.open("wb") as file:
-        file.write(header + b"".join(map(_RECORD.pack, sorted(done))))
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    return path.open("ab", buffering=0)
+    data, crc = bytearray(header), zlib.crc32(header)
+    for block in sorted(done):
+        record, crc = _record(block, 0, crc)
+        data += record
+    try:
+        with fresh.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+    return path.open("ab", buffering=0), crc
 
 
 def boot_id() -> str:

@@ -11,14 +11,25 @@ MAX_JSON_BYTES = 256 << 20  # the largest tokenizer.json in the wild is near 40 
 JsonObject = dict[str, Any]
 
 
-def parse_object(text: bytes | str, label: str) -> JsonObject:
-    """Parse text as one JSON object; label names it in the BadCheckpoint that anything else raises."""
+def parse_object(text: bytes | str, label: str, *, unique: bool = False) -> JsonObject:
+    """Parse text as one JSON object; label names it in the BadCheckpoint that anything else raises.
+
+    unique: a key that stands twice in one object is a fault too."""
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_unique if unique else None)
     except (ValueError, RecursionError) as error:
         raise BadCheckpoint(f"{label} is not valid JSON: {error}.", hint="Download the file again.") from error
     if not isinstance(value, dict):
         raise BadCheckpoint(f"{label} holds no JSON object.", hint="Download the file again.")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> JsonObject:
+    value: JsonObject = {}
+    for name, entry in pairs:
+        if name in value:
+            raise ValueError(f"{name[:80]!r} stands in it twice")
+        value[name] = entry
     return value
 
 

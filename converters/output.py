@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from converters.errors import BadRequest, Busy, Cancelled, ConvertError, NotEnoughDisk
+from converters.errors import BadRequest, Busy, Cancelled, ConvertError, NotEnoughDisk, Unreadable
 from converters.journal import Journal
 from converters.plan import OutputFile
 
 _CHUNK_BYTES = 4 << 20
-_JOURNAL_VERSION = 1  # to be raised when blocks are cut or counted otherwise
+_JOURNAL_VERSION = 2  # to be raised when blocks are cut or counted otherwise
 
 
 class PartFile:
@@ -27,6 +27,7 @@ class PartFile:
         self.plan = plan
         self.path = part_path(plan.path)
         self.renamed = False
+        self.lost = False
         self._lock = threading.Lock()
         self._file = _open_locked(self.path)
 
@@ -70,7 +71,11 @@ class PartFile:
         """Wait until what was written so far has reached the disk."""
         if self.renamed:
             return
-        getattr(os, "fdatasync", os.fsync)(self._file.fileno())
+        try:
+            getattr(os, "fdatasync", os.fsync)(self._file.fileno())
+        except OSError:  # told once only: the next flush would succeed without what was lost
+            self.lost = True
+            raise
 
     def finish(self) -> None:
         """Rename into place and flush the folder; what was written must have been flushed."""
@@ -87,6 +92,13 @@ class PartFile:
         with self.path.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 yield chunk
+
+    def leave(self, journal: Path) -> None:
+        """Close the file as it was found, unless it is empty or without a journal, and so of no use."""
+        if self.path.stat().st_size and journal.exists():
+            self.keep()
+        else:
+            self.discard()
 
     def keep(self) -> None:
         """Close the file, for a later run to go on with."""
@@ -112,7 +124,7 @@ class Parts:
 
     def settle(self, *, keep: bool) -> None:
         """Leave what a later run can go on with, or nothing."""
-        if keep and self.journal.done:
+        if keep and self.journal.done and not any(part.lost for part in self.files):
             self.journal.close()
             for part in self.files:
                 part.keep()
@@ -126,8 +138,8 @@ class Parts:
 def part_files(plans: Sequence[OutputFile], fingerprint: str) -> Iterator[Parts]:
     """Open a .part for each plan, go on with what a killed or stopped run of the same conversion left, or begin anew.
 
-    Whatever ends the block early leaves either nothing, or parts that can be resumed: after a cancel, and when the disk
-    became full."""
+    Whatever ends the block early leaves either nothing, or parts that can be resumed: after a cancel, when the disk
+    became full, and when the checkpoint could not be read any more."""
     parts: list[PartFile] = []
     with disk_errors(plans):
         opened: Parts | None = None
@@ -137,7 +149,7 @@ def part_files(plans: Sequence[OutputFile], fingerprint: str) -> Iterator[Parts]
                 parts.append(PartFile(plan))
             opened = _begin(plans, parts, fingerprint)
             yield opened
-        except (Cancelled, OSError):
+        except (Cancelled, Unreadable, OSError, MemoryError):
             keep = True
             raise
         finally:
@@ -145,7 +157,7 @@ def part_files(plans: Sequence[OutputFile], fingerprint: str) -> Iterator[Parts]
                 opened.settle(keep=keep)
             else:
                 for part in parts:
-                    part.discard()
+                    part.leave(journal_path(plans[0].path))
 
 
 def _begin(plans: Sequence[OutputFile], parts: list[PartFile], fingerprint: str) -> Parts:
@@ -183,6 +195,8 @@ def fingerprint_of(plans: Sequence[OutputFile], inputs: Sequence[Path]) -> str:
     for plan in plans:
         digest.update(plan.header + str(plan.path).encode())
         digest.update("".join(f"{t.source.name} {t.type} {t.via};" for t in plan.tensors).encode())
+        for tensor in plan.tensors:
+            digest.update(b"" if tensor.source.data is None else tensor.source.data.tobytes())
     for path in sorted(set(inputs)):
         about = path.stat()
         digest.update(f"{path.resolve()} {about.st_size} {about.st_mtime_ns}".encode())
@@ -252,14 +266,25 @@ def _free_bytes(folder: Path) -> int:
 
 def _open_locked(path: Path) -> BinaryIO:
     """Open for writing, keep what is there, and hold a lock until closed; raises Busy when another process has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
-    file = os.fdopen(descriptor, "r+b", buffering=0)
-    try:
-        _lock(file.fileno())
-    except OSError as error:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+        file = os.fdopen(descriptor, "r+b", buffering=0)
+        try:
+            _lock(file.fileno())
+        except OSError as error:
+            file.close()
+            raise _busy(path) from error
+        if _is_at(path, file):
+            return file
         file.close()
-        raise _busy(path) from error
-    return file
+
+
+def _is_at(path: Path, file: BinaryIO) -> bool:
+    """Tell whether an open file still has this name; its last holder may have renamed it before giving up the lock."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _busy(path: Path) -> ConvertError:

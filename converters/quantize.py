@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from converters.blocks import READ_AHEAD, Block, Piece, Span
-from converters.errors import BadCheckpoint
+from converters.errors import BadCheckpoint, Unreadable
 from converters.events import Cancel
 from converters.ggml import Kernels
 from converters.output import PartFile
@@ -89,10 +89,16 @@ def _convert(block: Block, stretches: Sequence[Raw], shop: Workshop) -> None:
 def _read(span: Span) -> Raw:
     raw = np.empty(span.size_bytes, dtype=np.uint8)
     stored = span.stored
-    with stored.path.open("rb", buffering=0) as file:
-        file.seek(span.offset)
-        if _read_into(file.readinto, raw.data) != raw.size:
-            raise BadCheckpoint(f"{stored.path.name} became shorter while tensor {stored.name!r} was read.")
+    try:
+        with stored.path.open("rb", buffering=0) as file:
+            file.seek(span.offset)
+            if _read_into(file.readinto, raw.data) != raw.size:
+                raise BadCheckpoint(f"{stored.path.name} became shorter while tensor {stored.name!r} was read.")
+    except OSError as error:
+        raise Unreadable(
+            f"Cannot read tensor {stored.name!r} of {stored.path}: {error.strerror}.",
+            hint="Is its disk still there? Convert again to go on.",
+        ) from error
     return raw.view(_RAW_TYPES[stored.dtype])
 
 

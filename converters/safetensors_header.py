@@ -47,7 +47,7 @@ def read_header(path: Path) -> tuple[StoredTensor, ...]:
             file_bytes = path.stat().st_size
             length = int.from_bytes(file.read(8), "little")
             _check_length(path, length, file_bytes)
-            header = parse_object(file.read(length), f"The header of {path.name}")
+            header = parse_object(file.read(length), f"The header of {path.name}", unique=True)
     except OSError as error:
         raise BadCheckpoint(f"Cannot read {path}: {error.strerror}.") from error
     header.pop("__metadata__", None)

@@ -1,6 +1,5 @@
 """Reads numbers out of config.json, wherever its makers have put them."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from converters.errors import BadCheckpoint
 from converters.values import Value, f32, flag, text, u32
 
 Config = Mapping[str, Any]
+_MOST = 3.4028234663852886e38  # the largest float32: a file holds no larger number
 
 
 def find(config: Config, *keys: str) -> Any:
@@ -16,14 +16,14 @@ def find(config: Config, *keys: str) -> Any:
 
 
 def number(config: Config, *keys: str, default: float | None = None) -> float:
-    """Give the finite number under the first of the keys; raises BadCheckpoint where there is no such."""
+    """Give the number under the first of the keys, finite as a float32; raises BadCheckpoint where there is no such."""
     value = find(config, *keys)
     value = default if value is None else value
     if value is None:
         raise BadCheckpoint(
             f"config.json has no {keys[0]}.", hint="The model's config is not complete: download it again."
         )
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MOST:
         raise BadCheckpoint(f"config.json: {keys[0]} is {str(value)[:80]!r}, which makes no sense there.")
     return value
 
@@ -112,7 +112,7 @@ def _gating(architecture: str, config: Config) -> dict[str, Value]:
                 "moe_router_activation_func", "expert_selection_fn")  # fmt: skip
     if name is None:
         return {}
-    if name not in _EXPERT_GATING:
+    if not isinstance(name, str) or name not in _EXPERT_GATING:
         raise BadCheckpoint(f"config.json: experts are chosen by {str(name)[:80]!r}, which is not known.")
     return {f"{architecture}.expert_gating_func": u32(_EXPERT_GATING[name])}
 

@@ -46,6 +46,7 @@ def test_pooling_is_that_of_sentence_transformers(tmp_path: Path, settings: dict
     "files",
     [
         {"modules.json": [{"path": "../1_Pooling", "type": "Pooling"}]},
+        {"modules.json": [{"path": "..", "type": "Pooling"}]},
         {"modules.json": [{"path": 3, "type": "Pooling"}]},
         {"modules.json": "[", "1_Pooling/config.json": {}},
         {"modules.json": MODULES},

@@ -15,7 +15,8 @@ from converters.errors import ConvertError
 for use in (lambda: socket.create_connection(("127.0.0.1", int(sys.argv[1]))),
             lambda: socket.socket().connect(("127.0.0.1", int(sys.argv[1]))),
             lambda: socket.getaddrinfo("example.org", 443),
-            lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", 9))):
+            lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", 9)),
+            lambda: socket.socket(type=socket.SOCK_DGRAM).sendmsg([b"x"], [], 0, ("127.0.0.1", 9))):
     try:
         use()
     except ConvertError as error:
