@@ -50,11 +50,11 @@ class ConvertPage(QWidget):
         self._request: ConvertRequest | None = None
         self._look: Task | None = None
         self._job: Task | None = None
+        self.notice = Notice(self)
+        self.unfinished = Unfinished(pronk, tasks, self.notice, self)
         self.source = SourceStep(self)
         self.types = TypesStep(self)
         self.progress = ProgressStep(self)
-        self.notice = Notice(self)
-        self.unfinished = Unfinished(pronk, tasks, self.notice, self)
         self._build()
         self.unfinished.continued.connect(self.resume)
         self.source.chosen.connect(self.look_at)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.actions.context import Pronk
@@ -102,6 +102,17 @@ class Unfinished(QWidget):
             card.continue_button.clicked.connect(lambda _=False, request=card.request: self.continued.emit(request))
             card.discard_button.clicked.connect(lambda _=False, request=card.request: self.discard(request))
             self._layout.addWidget(card)
+        self._order_for_keys()
+
+    def _order_for_keys(self) -> None:
+        """Let Tab meet the cards where they stand: what is made last would come last."""
+        before = self.previousInFocusChain()
+        while before.focusPolicy() == Qt.FocusPolicy.NoFocus and before is not self:  # Qt orders only what takes keys
+            before = before.previousInFocusChain()
+        for card in self.cards:
+            for button in (card.discard_button, card.continue_button):
+                QWidget.setTabOrder(before, button)
+                before = button
 
     def _on_undone(self) -> None:
         self._discarding = None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QCoreApplication, QEventLoop, QObject, Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.actions.context import Pronk
@@ -202,6 +202,13 @@ def stopped(home: Home, source: Path, name: str) -> ConvertRequest:
     return request
 
 
+def next_button(widget: QWidget) -> QWidget:
+    following = widget.nextInFocusChain()
+    while not isinstance(following, QPushButton):
+        following = following.nextInFocusChain()
+    return following
+
+
 @pytest.mark.native
 def test_a_stopped_conversion_is_offered_and_goes_on(
     qtbot: QtBot, page: ConvertPage, checkpoint: Path, home: Home
@@ -214,6 +221,8 @@ def test_a_stopped_conversion_is_offered_and_goes_on(
     qtbot.waitUntil(lambda: bool(page.unfinished.cards), timeout=10_000)
     (card,) = page.unfinished.cards
     assert card.text == "The conversion of 模型 tiny to Q8_0 was stopped. What is done is kept."
+    assert next_button(card.discard_button) is card.continue_button  # Tab meets the card before the steps below it
+    assert page.source.isAncestorOf(next_button(card.continue_button))
     card.continue_button.click()
     assert page.unfinished.cards == []
     qtbot.waitUntil(lambda: page.progress.result_path == str(request.files[0]), timeout=60_000)
