@@ -53,7 +53,7 @@ def convert(
     _discard_replaced(pronk, request)
     _note(pronk, request)
     result = _run(pronk, request, on_event, cancel)
-    source = str(checkpoint_folder(request.source))
+    source = str(checkpoint_folder(request.source).resolve())
     for file in result.get("files", []):
         add_model(pronk, Path(file["path"]), source=source, sha256=file["sha256"])
     _forget(pronk, request)

@@ -1,6 +1,7 @@
 """pronk convert: a Hugging Face checkpoint to GGUF."""
 
 import argparse
+import shutil
 import sys
 import threading
 from collections.abc import Sequence
@@ -30,9 +31,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         type=str.upper,
         required=True,
         dest="types",
-        help="quantization type, say Q4_K_M or Q8_0; repeat it for several files from one read",
+        help="quantization type, say Q4_K_M or Q8_0 (an unknown one lists them all); repeat it for several files "
+        "from one read",
     )
-    parser.add_argument("--output", metavar="FILE|DIR", type=Path, help="where to write (default: the library)")
+    parser.add_argument(
+        "--output",
+        metavar="FILE|DIR",
+        type=Path,
+        help="where to write: a name ending in .gguf is a file, any other a folder (default: the library)",
+    )
     parser.add_argument(
         "--imatrix", metavar="none|auto|FILE", default="none", help="importance matrix (only none in this version)"
     )
@@ -81,12 +88,34 @@ def _extra_options(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 def _plan_text(plan: dict[str, Any], types: Sequence[str]) -> str:
     sizes = plan["output_bytes"] if isinstance(plan["output_bytes"], list) else [plan["output_bytes"]]
-    lines = [f"{plan['architecture']}: {_tensor_count(plan['tensors'])} tensors"]
-    lines += [f"{name:8}  {format_size(size):>9}" for name, size in zip(types, sizes, strict=True)]
-    lines.append(
-        f"Needs {format_size(plan['needed_disk_bytes'])} of disk, {format_size(plan['peak_memory_bytes'])} of memory."
-    )
-    return "\n".join(lines)
+    files = [Path(file) for file in plan["files"]]
+    lines = [f"{plan['architecture']} ({plan['hf_class']}): {_tensor_count(plan['tensors'])} tensors"]
+    lines += [
+        f"{name:8}  {format_size(size):>9}  {file}" + ("  (is there, would be replaced)" if file.exists() else "")
+        for name, size, file in zip(types, sizes, files, strict=True)
+    ]
+    needed, free = plan["needed_disk_bytes"], _free_bytes(files[0])
+    room = f"Needs {format_size(needed)} of disk ({format_size(free)} are free)"
+    lines.append(f"{room}, {format_size(plan['peak_memory_bytes'])} of memory.")
+    if needed > free:
+        lines.append("Warning: it does not fit on the disk. Free some space, or choose --output on another disk.")
+    return "\n".join(lines + _left_out(plan) + _warnings(plan))
+
+
+def _free_bytes(file: Path) -> int:
+    return shutil.disk_usage(next(folder for folder in file.parents if folder.is_dir())).free
+
+
+def _left_out(document: dict[str, Any]) -> list[str]:
+    names = document.get("dropped") or []
+    if not names:
+        return []
+    tensors = "1 tensor of the checkpoint is" if len(names) == 1 else f"{len(names)} tensors of the checkpoint are"
+    return [f"{tensors} left out: {names[0]}{', …' if len(names) > 1 else ''}"]
+
+
+def _warnings(document: dict[str, Any]) -> list[str]:
+    return [f"Warning: {warning}" for warning in document.get("warnings", [])]
 
 
 def _tensor_count(tensors: list[Any]) -> int:
@@ -106,6 +135,6 @@ def _result_text(result: dict[str, Any]) -> str:
     lines += [_check_text(check) for check in ([told] if isinstance(told, dict) else told)]
     if kept := result.get("resumed_bytes"):
         lines.append(f"{format_size(kept)} of the checkpoint had been done before.")
-    lines += [f"Warning: {warning}" for warning in result.get("warnings", [])]
+    lines += _left_out(result) + _warnings(result)
     lines.append(f"Done in {format_duration(result['elapsed_s'])}.")
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """pronk convert: the relay between a user and the converter's process."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.cli.convert import _plan_text
 from app.core.paths import Home
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.cli import pronk_json, run_pronk
@@ -48,8 +50,38 @@ def test_text_for_people(checkpoint: Path) -> None:
     assert "Q4_K_M" in done.stdout
 
 
+def test_a_dry_run_for_people(checkpoint: Path, home: Home) -> None:
+    done = run_pronk("convert", str(checkpoint), "--type", "Q8_0", "--dry-run")
+    head, file, room = done.stdout.splitlines()
+    assert head.startswith("llama (LlamaForCausalLM): ")
+    assert file.endswith(str(home.models / "小-Llama-Q8_0.gguf"))
+    assert " of disk (" in room
+    (home.models / "小-Llama-Q8_0.gguf").write_bytes(b"")
+    again = run_pronk("convert", str(checkpoint), "--type", "Q8_0", "--dry-run")
+    assert "would be replaced" in again.stdout
+
+
+def test_what_does_not_fit_and_what_is_left_out_is_told() -> None:
+    plan = {
+        "architecture": "llama",
+        "hf_class": "LlamaForCausalLM",
+        "tensors": [{}],
+        "output_bytes": 10**18,
+        "needed_disk_bytes": 10**18,
+        "peak_memory_bytes": 10**9,
+        "files": ["/none/x.gguf"],
+        "dropped": ["vision.a", "vision.b"],
+        "warnings": ["W."],
+    }
+    *_, fits, dropped, warning = _plan_text(plan, ["Q8_0"]).splitlines()
+    assert "does not fit on the disk" in fits
+    assert dropped == "2 tensors of the checkpoint are left out: vision.a, …"
+    assert warning == "Warning: W."
+
+
 def test_it_lands_in_the_library_as_verified(checkpoint: Path, tmp_path: Path) -> None:
-    run_pronk("convert", str(checkpoint), "--type", "Q8_0", "--output", str(tmp_path / "elsewhere"))
+    there = os.path.relpath(checkpoint)  # a user's folder of now is not that of tomorrow
+    run_pronk("convert", there, "--type", "Q8_0", "--output", str(tmp_path / "elsewhere"))
     (model,) = pronk_json("models", "list")["models"]
     assert model["path"].startswith(str(tmp_path / "elsewhere"))
     assert model["verified"]
