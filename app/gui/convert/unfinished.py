@@ -106,12 +106,13 @@ class Unfinished(QWidget):
 
     def _order_for_keys(self) -> None:
         """Let Tab meet the cards where they stand: what is made last would come last."""
-        before = self.previousInFocusChain()
-        while before.focusPolicy() == Qt.FocusPolicy.NoFocus and before is not self:  # Qt orders only what takes keys
-            before = before.previousInFocusChain()
+        before: QWidget | None = self.previousInFocusChain()
+        while before is not None and before.focusPolicy() == Qt.FocusPolicy.NoFocus and before is not self:
+            before = before.previousInFocusChain()  # Qt orders only what takes keys
         for card in self.cards:
             for button in (card.discard_button, card.continue_button):
-                QWidget.setTabOrder(before, button)
+                if before is not None:
+                    QWidget.setTabOrder(before, button)
                 before = button
 
     def _on_undone(self) -> None:
