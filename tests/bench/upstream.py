@@ -53,12 +53,12 @@ def upstream() -> list[Figure]:
 
 
 class _Bench:
-    """One checkpoint of 2.3 GB, and both ways to convert it."""
+    """One checkpoint of 2.1 GB, and both ways to convert it."""
 
     def __init__(self, folder: Path, converter: list[str]) -> None:
         self._folder = folder
         self._converter = converter
-        self._checkpoint = folder / "Random-1.1B"
+        self._checkpoint = folder / "Random-1.04B"
         # in a process of its own: a child's peak counts that of the process it was forked from
         make = [sys.executable, "-m", "tests.support.large_checkpoint", str(self._checkpoint)]
         subprocess.run(make, cwd=ROOT, check=True)
@@ -144,7 +144,7 @@ def _empty(folder: Path) -> None:
 
 
 def _figures(name: str, rows: Sequence[tuple[Cost, Cost]], wide_bytes: int) -> list[Figure]:
-    label = f"convert 1.1B to {name}"
+    label = f"convert 1.04B to {name}"
     ours, theirs = [mine for mine, _ in rows], [peer for _, peer in rows]
     return [
         Figure(f"{label}, pronk", "s", tuple(cost.elapsed_s for cost in ours)),

@@ -1,4 +1,4 @@
-"""Makes a random Llama checkpoint of 2.3 GB (1.1 billion weights, BF16) with SmolLM2's tokenizer, for benches."""
+"""Makes a random Llama checkpoint of 2.1 GB (1.04 billion weights, BF16) with SmolLM2's tokenizer, for benches."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from tests.support.checkpoints import to_bf16, write_shards, write_smollm2_token
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 2048, "intermediate_size": 5632,
-    "num_hidden_layers": 22, "num_attention_heads": 32, "num_key_value_heads": 4, "max_position_embeddings": 2048,
+    "num_hidden_layers": 19, "num_attention_heads": 32, "num_key_value_heads": 4, "max_position_embeddings": 2048,
     "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "vocab_size": 49152, "tie_word_embeddings": False,
     "torch_dtype": "bfloat16",
 }  # fmt: skip
@@ -46,7 +46,7 @@ def _shapes() -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {
         "model.embed_tokens": (n_vocab, d), "model.norm": (d,), "lm_head": (n_vocab, d)
     }  # fmt: skip
-    for i in range(22):
+    for i in range(CONFIG["num_hidden_layers"]):
         shapes |= {f"model.layers.{i}.{name}": shape for name, shape in block.items()}
     return shapes
 
