@@ -37,6 +37,7 @@ from converters.tokenizer.probe_texts import probe_texts
 from converters.values import Value
 
 _MAX_THREADS = 256
+_MAX_NAME_BYTES = 200  # the type and the journal's ending come behind it, and most disks take 255
 _log = logging.getLogger(__name__)
 
 
@@ -316,7 +317,8 @@ def model_name(folder: Path) -> str:
     real = folder.resolve()
     cached = re.fullmatch(r"models--(?:.+--)?(.+)", real.parent.parent.name)
     name = cached[1] if cached and real.parent.name == "snapshots" else real.name
-    return re.sub(r"[^\w.+-]+", "-", name).strip("-.") or "model"
+    clean = re.sub(r"[^\w.+-]+", "-", name).strip("-.")
+    return clean.encode()[:_MAX_NAME_BYTES].decode(errors="ignore") or "model"
 
 
 def _tensor_entry(source: SourceTensor, kind: GgmlType) -> JsonObject:

@@ -7,6 +7,7 @@ a child. Loading a vocabulary or asking for a dry run (Library) can abort the pr
 import ctypes
 import importlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -162,7 +163,7 @@ class Library:
         if pre is not None:
             params.kv_overrides = self._override("tokenizer.ggml.pre", pre)
         self._log.clear()
-        handle = api.llama_model_load_from_file(str(model).encode(), params)
+        handle = api.llama_model_load_from_file(os.fsencode(model), params)
         if not handle:
             raise EngineFailed(f"llama.cpp cannot load the tokenizer: {self._last_words()}")
         return handle
@@ -187,7 +188,7 @@ class Library:
         params.ftype, params.dry_run = file_type.number, True
         self._log.clear()
         if self._api.llama_model_quantize(
-            str(model).encode(), str(model.with_suffix(".out")).encode(), ctypes.byref(params)
+            os.fsencode(model), os.fsencode(model.with_suffix(".out")), ctypes.byref(params)
         ):
             raise EngineFailed(f"llama.cpp's dry run of {file_type.name} failed: {self._last_words()}")
         line = re.compile(r"\]\s+(\S+)\s+-\s+\[[^\]]*\], type =\s+(\S+), size =[^\n]*?(?:\((\w+)\))?\n")

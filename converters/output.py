@@ -17,6 +17,7 @@ from converters.journal import Journal
 from converters.plan import OutputFile
 
 _CHUNK_BYTES = 4 << 20
+_OPEN_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)  # a link would lead to another file
 _JOURNAL_VERSION = 2  # to be raised when blocks are cut or counted otherwise
 
 
@@ -95,7 +96,7 @@ class PartFile:
 
     def leave(self, journal: Path) -> None:
         """Close the file as it was found, unless it is empty or without a journal, and so of no use."""
-        if self.path.stat().st_size and journal.exists():
+        if not self._file.closed and self.path.stat().st_size and journal.exists():
             self.keep()
         else:
             self.discard()
@@ -193,13 +194,13 @@ def fingerprint_of(plans: Sequence[OutputFile], inputs: Sequence[Path]) -> str:
     """Tell this conversion from any other: what is written, and the files that it is made of as they are now."""
     digest = hashlib.sha256(str(_JOURNAL_VERSION).encode())
     for plan in plans:
-        digest.update(plan.header + str(plan.path).encode())
+        digest.update(plan.header + os.fsencode(plan.path))
         digest.update("".join(f"{t.source.name} {t.type} {t.via};" for t in plan.tensors).encode())
         for tensor in plan.tensors:
             digest.update(b"" if tensor.source.data is None else tensor.source.data.tobytes())
     for path in sorted(set(inputs)):
         about = path.stat()
-        digest.update(f"{path.resolve()} {about.st_size} {about.st_mtime_ns}".encode())
+        digest.update(os.fsencode(path.resolve()) + f" {about.st_size} {about.st_mtime_ns}".encode())
     return digest.hexdigest()
 
 
@@ -217,8 +218,9 @@ def disk_errors(plans: Sequence[OutputFile]) -> Iterator[None]:
                 f"({error.strerror})",
                 hint="Free some space, or choose an output folder on another disk.",
             ) from error
+        place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else folder
         raise NotEnoughDisk(
-            f"Cannot write to {folder}: {error.strerror}.", hint="Choose an output folder that can be written."
+            f"Cannot write to {place}: {error.strerror}.", hint="Choose an output folder that can be written."
         ) from error
 
 
@@ -267,7 +269,7 @@ def _free_bytes(folder: Path) -> int:
 def _open_locked(path: Path) -> BinaryIO:
     """Open for writing, keep what is there, and hold a lock until closed; raises Busy when another process has it."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _OPEN_FLAGS, 0o644)
         file = os.fdopen(descriptor, "r+b", buffering=0)
         try:
             _lock(file.fileno())

@@ -54,7 +54,7 @@ def read_header(path: Path) -> tuple[StoredTensor, ...]:
     if len(header) > MAX_TENSORS:
         raise BadCheckpoint(f"{path.name} claims {len(header):,} tensors.")
     tensors = [_tensor(path, name, entry, 8 + length) for name, entry in header.items()]
-    tensors.sort(key=lambda tensor: tensor.offset)
+    tensors.sort(key=lambda tensor: (tensor.offset, tensor.size_bytes))  # an empty one takes no place
     _check_ranges(path, tensors, file_bytes)
     return tuple(tensors)
 

@@ -1,5 +1,6 @@
 """Tries a finished file in llama.cpp: does its loader accept every tensor, does it answer. For the helper only."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ def try_file(api: Any, log: list[str], model: Path, n_tokens: int, n_threads: in
     params.n_gpu_layers, params.use_extra_bufts = 0, False  # no second copy of weights in another order
     if not n_tokens:
         params.no_alloc, params.load_mode = True, _LOAD_MODE_NONE
-    handle = api.llama_model_load_from_file(str(model).encode(), params)
+    handle = api.llama_model_load_from_file(os.fsencode(model), params)
     if not handle:
         raise EngineFailed(f"llama.cpp cannot load what was written: {last_words(log)}")
     try:

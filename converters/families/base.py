@@ -69,6 +69,9 @@ class Family:
     def from_config(cls, config: JsonObject, names: Collection[str] = ()) -> Self:
         """Read the sizes; names are those of the stored tensors. Raises BadCheckpoint that names the senseless one."""
         stated = {key: value for key, value in config.items() if value is not None}
+        n_layer = stated.get("num_hidden_layers")
+        if isinstance(n_layer, int) and n_layer > MAX_LAYERS:  # before lists of that length are made
+            raise BadCheckpoint(f"config.json claims {n_layer} layers.")
         config = cls.completed({**cls.DEFAULTS, **stated}, names)
         fields = [field for field in dataclasses.fields(cls) if field.metadata["key"] is not None]
         family = cls(config=config, **{field.name: _read(config, field) for field in fields})

@@ -47,6 +47,7 @@ _DIFFERING = (
     "ffn_down",
 )  # fmt: skip  (in their widths, from layer to layer)
 _UNROTATED = 1e30  # what frequencies are divided by, so that nothing of them is left
+_WIDEST_HEAD = 1 << 16
 _PERIOD = 6
 _N_KV_LAYERS = "stored_kv_layers"
 
@@ -148,7 +149,10 @@ class Gemma4(Gemma3):
             if isinstance(own, dict) and key in own:
                 return whole(own, key)
         if key == "head_dim":
-            return whole(self.config, "global_head_dim")
+            width = whole(self.config, "global_head_dim")
+            if width > _WIDEST_HEAD:
+                raise BadCheckpoint(f"config.json claims heads of {width:,} values: global_head_dim.")
+            return width
         return whole(self.config, "num_global_key_value_heads", default=0) if self.keys_are_values else 0
 
     def tokenizer_values(self, tokenizer_config: JsonObject) -> dict[str, Value]:

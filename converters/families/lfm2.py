@@ -60,7 +60,7 @@ class Lfm2(Decoder):
     def _with_width(cls, config: JsonObject) -> JsonObject:
         width = whole(config, "block_ff_dim", "intermediate_size")
         if config["block_auto_adjust_ff_dim"]:
-            wide = int(number(config, "block_ffn_dim_multiplier") * int(2 * width / 3))
+            wide = int(min(number(config, "block_ffn_dim_multiplier") * int(2 * width / 3), 1 << 31))
             multiple = whole(config, "block_multiple_of") or 1
             width = -(-wide // multiple) * multiple
         return config | {"intermediate_size": width}

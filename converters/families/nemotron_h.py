@@ -39,7 +39,7 @@ def layer_kinds(config: JsonObject) -> list[str]:
     if not isinstance(stated, str | list) or not stated:
         raise BadCheckpoint("config.json does not say of what kind each layer is (hybrid_override_pattern).")
     for kind in stated:
-        if kind not in _KINDS:
+        if not isinstance(kind, str) or kind not in _KINDS:
             raise BadCheckpoint(f"config.json: a layer is of kind {str(kind)[:80]!r}, which is not known.")
     return [_KINDS[kind] for kind in stated]
 

@@ -43,7 +43,7 @@ class HfTokenizer:
     @classmethod
     def from_file(cls, path: Path) -> "HfTokenizer":
         """Stand for the tokenizer of a tokenizer.json."""
-        return cls(lambda: Tokenizer.from_file(str(path)), path.name)
+        return cls(lambda: Tokenizer.from_buffer(path.read_bytes()), path.name)  # from_file takes no name but UTF-8
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:

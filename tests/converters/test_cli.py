@@ -3,12 +3,14 @@
 import json
 import os
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from converters.convert import model_name
 from tests.support.checkpoints import random_tensors, tiny_checkpoint, to_bf16, write_safetensors, write_shards
 from tests.support.convert_child import events, run
 from tests.support.gguf_file import read_gguf
@@ -269,3 +271,26 @@ def test_float32_and_float16_weights_are_read(checkpoint: Path, tmp_path: Path) 
         up = tensors["model.layers.1.mlp.up_proj.weight"].astype(dtype)
         assert stored.tensors["blk.1.ffn_up.weight"].type.name == kind
         assert stored.data("blk.1.ffn_up.weight") == up.tobytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes there")
+def test_a_folder_whose_name_is_no_text_is_converted(tmp_path: Path) -> None:
+    folder = tiny_checkpoint(Path(os.fsdecode(os.fsencode(tmp_path) + b"/na\xffme")))
+    done = run("convert", folder, "--type", "Q8_0", "--output", folder, "--json")
+    assert done.returncode == 0, done.stderr
+    assert Path(json.loads(done.stdout)["files"][0]["path"]).parent == folder
+
+
+def test_a_long_name_is_cut() -> None:
+    name = model_name(Path("/models/" + "\u00e9" * 120))
+    assert name == "\u00e9" * 100
+
+
+def test_a_class_name_of_odd_characters_is_one_line(tmp_path: Path) -> None:
+    folder = tiny_checkpoint(tmp_path / "odd")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    text = json.dumps(config | {"architectures": ["a\nb\ud800\u202e"]})
+    (folder / "config.json").write_text(text, encoding="utf-8")
+    done = run("convert", folder, "--type", "Q8_0", "--output", tmp_path, "--events")
+    assert "Traceback" not in done.stderr
+    assert "know a\ufffdb\ufffd\ufffd." in events(done.stdout)[-1]["message"]

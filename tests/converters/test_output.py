@@ -127,3 +127,24 @@ def test_a_disk_too_full_for_the_journal_leaves_what_can_be_resumed(
     assert sorted(path.name for path in tmp_path.iterdir()) == before
     with part_files(plans, MARK_AS) as parts:
         assert parts.journal.done == {0, 1, 2}
+
+
+def test_a_link_in_the_place_of_a_part_is_not_followed(tmp_path: Path) -> None:
+    victim, plan = tmp_path / "victim", plan_of(tmp_path / "a.gguf")
+    victim.write_text("precious", encoding="utf-8")
+    (tmp_path / "a.gguf.part").symlink_to(victim)
+    with pytest.raises(NotEnoughDisk, match=r"a\.gguf\.part"), part_files([plan], MARK_AS):
+        pass
+    assert victim.read_text(encoding="utf-8") == "precious"
+
+
+def test_a_file_that_cannot_be_allocated_says_why_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, start: int, length: int) -> None:
+        raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(NotEnoughDisk, match="File too large"), part_files([plan_of(tmp_path / "a.gguf")], MARK_AS):
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -73,3 +73,22 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.safetensors").touch()
     with pytest.raises(BadCheckpoint, match="cut short"):
         read_header(tmp_path / "bad.safetensors")
+
+
+def test_an_empty_tensor_takes_no_place(tmp_path: Path) -> None:
+    header = {
+        "a": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]},
+        "empty": {"dtype": "U8", "shape": [0, 3], "data_offsets": [0, 0]},
+    }
+    raw = json.dumps(header).encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(len(raw).to_bytes(8, "little") + raw + bytes(4))
+    assert {tensor.name for tensor in read_header(path)} == {"a", "empty"}
+
+
+def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    raw = b'{"a": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}, "a": 1}'
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(len(raw).to_bytes(8, "little") + raw)
+    with pytest.raises(BadCheckpoint, match="'a' stands in it twice"):
+        read_header(path)
