@@ -9,6 +9,16 @@ from converters.errors import BadCheckpoint
 MAX_JSON_BYTES = 256 << 20  # the largest tokenizer.json in the wild is near 40 MB
 
 JsonObject = dict[str, Any]
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def refuse_lfs_pointer(beginning: bytes, name: str) -> None:
+    """Raise BadCheckpoint when a file is only the note that git leaves in place of a large one."""
+    if _LFS_POINTER.startswith(beginning[: len(_LFS_POINTER)]) and len(beginning) >= 8:
+        raise BadCheckpoint(
+            f"{name} is not the file itself but Git LFS's note of where it is.",
+            hint="Run `git lfs pull` in the model's folder, or download the file from the model's page.",
+        )
 
 
 def parse_object(text: bytes | str, label: str, *, unique: bool = False) -> JsonObject:
@@ -39,7 +49,9 @@ def read_object(path: Path, max_bytes: int = MAX_JSON_BYTES) -> JsonObject:
         size_bytes = path.stat().st_size
         if size_bytes > max_bytes:
             raise BadCheckpoint(f"{path.name} is {size_bytes:,} bytes; at most {max_bytes:,} are believable.")
-        return parse_object(path.read_bytes(), path.name)
+        content = path.read_bytes()
+        refuse_lfs_pointer(content, path.name)
+        return parse_object(content, path.name)
     except OSError as error:
         raise BadCheckpoint(
             f"Cannot read {path.name} in {path.parent}: {error.strerror}.",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.errors import BadCheckpoint
-from converters.jsonfile import parse_object
+from converters.jsonfile import parse_object, refuse_lfs_pointer
 
 MAX_HEADER_BYTES = 100_000_000  # the limit of the reference implementation
 MAX_TENSORS = 1_000_000
@@ -45,7 +45,9 @@ def read_header(path: Path) -> tuple[StoredTensor, ...]:
     try:
         with path.open("rb") as file:
             file_bytes = path.stat().st_size
-            length = int.from_bytes(file.read(8), "little")
+            beginning = file.read(8)
+            refuse_lfs_pointer(beginning, path.name)
+            length = int.from_bytes(beginning, "little")
             _check_length(path, length, file_bytes)
             header = parse_object(file.read(length), f"The header of {path.name}", unique=True)
     except OSError as error:

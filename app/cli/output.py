@@ -57,13 +57,19 @@ class Output:
         self.events = bool(getattr(arguments, "events", False))
         self.json = bool(getattr(arguments, "json", False))
         self._bar = not self.events and not self.json and sys.stderr.isatty()
+        self._phase: tuple[str, float, int] = ("", 0.0, 0)
+        """The phase that runs, and when and with how many bytes done it began: a continued one begins with some."""
 
     def event(self, event: Mapping[str, Any]) -> None:
         """Print an event: a line with --events, a progress bar on a terminal, else nothing."""
         if self.events:
             print(json.dumps(to_json(event), ensure_ascii=False), flush=True)
         elif self._bar and event.get("event") == "progress":
-            print("\r\x1b[K" + _progress_line(event), end="", file=sys.stderr, flush=True)
+            elapsed_s, done = float(event.get("elapsed_s") or 0), int(event.get("done_bytes") or 0)
+            if event.get("phase", "") != self._phase[0]:
+                self._phase = (str(event.get("phase", "")), elapsed_s, done)
+            span_s, gained = elapsed_s - self._phase[1], done - self._phase[2]
+            print("\r\x1b[K" + _progress_line(event, span_s, gained), end="", file=sys.stderr, flush=True)
 
     def done(self, result: Any, text: str = "") -> None:
         """Print the result: the last event, the document, or `text`."""
@@ -91,14 +97,15 @@ def print_failure(error: AppError | Cancelled, arguments: argparse.Namespace | N
         print(fields_["hint"], file=sys.stderr)
 
 
-def _progress_line(event: Mapping[str, Any]) -> str:
+def _progress_line(event: Mapping[str, Any], span_s: float, gained_bytes: int) -> str:
+    """Return a phase's line; its speed is that of the `gained_bytes` since it began `span_s` ago."""
     done, total = int(event.get("done_bytes") or 0), int(event.get("total_bytes") or 0)
     parts = [str(event.get("phase", ""))]
     if total:
         parts.append(f"{_bar(done / total)} {100 * done / total:3.0f} %  {format_size(done)} of {format_size(total)}")
-    elapsed_s = float(event.get("elapsed_s") or 0)
-    if elapsed_s > 1 and done:
-        parts.append(f"{format_size(done / elapsed_s)}/s, {format_duration(elapsed_s * (total - done) / done)} left")
+    if span_s > 1 and gained_bytes > 0:
+        left_s = span_s * (total - done) / gained_bytes
+        parts.append(f"{format_size(gained_bytes / span_s)}/s, {format_duration(left_s)} left")
     return "  ".join(parts)
 
 

@@ -10,6 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from converters.errors import BadCheckpoint
+from converters.jsonfile import read_object
 from converters.safetensors_header import read_header
 from tests.support.checkpoints import write_safetensors
 
@@ -92,3 +93,13 @@ def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
     path.write_bytes(len(raw).to_bytes(8, "little") + raw)
     with pytest.raises(BadCheckpoint, match="'a' stands in it twice"):
         read_header(path)
+
+
+def test_a_note_of_git_lfs_is_told_as_such(tmp_path: Path) -> None:
+    note = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 2200119864\n"
+    (tmp_path / "model.safetensors").write_bytes(note)
+    (tmp_path / "tokenizer.json").write_bytes(note)
+    with pytest.raises(BadCheckpoint, match="Git LFS"):
+        read_header(tmp_path / "model.safetensors")
+    with pytest.raises(BadCheckpoint, match="Git LFS"):
+        read_object(tmp_path / "tokenizer.json")
