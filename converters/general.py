@@ -14,6 +14,7 @@ from converters.values import Value, ValueType, f32, text, u32
 QUANTIZATION_VERSION = 2  # ggml/include/ggml.h, GGML_QNT_VERSION
 _ARCH = "general.architecture"
 _LARGEST = (1 << 31) - 1
+_MOST_CARD_BYTES = 4 << 20
 _log = logging.getLogger(__name__)
 
 
@@ -21,6 +22,7 @@ def general_metadata(folder: Path, architecture: str, shapes: Mapping[str, tuple
     """Give general.architecture, type, name and the rest that config, model card and folder name tell."""
     counts = _count_parameters(shapes)
     try:
+        _check_card(folder / "README.md")
         card = gguf.Metadata.load(None, folder, None, counts[0])
         found = _card_values(card, folder, counts)
     except (yaml.YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -36,6 +38,12 @@ def file_metadata(file_type_number: int) -> dict[str, Value]:
         "general.file_type": u32(file_type_number),
         "general.quantization_version": u32(QUANTIZATION_VERSION),
     }
+
+
+def _check_card(path: Path) -> None:
+    """Refuse a card that is too large to be one: it would be read whole."""
+    if path.is_file() and path.stat().st_size > _MOST_CARD_BYTES:
+        raise ValueError(f"{path.name} has {path.stat().st_size:,} bytes")
 
 
 def _card_values(card: "gguf.Metadata", folder: Path, counts: tuple[int, int, int, int]) -> dict[str, Value]:

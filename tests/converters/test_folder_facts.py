@@ -8,6 +8,7 @@ import pytest
 
 from converters.errors import BadCheckpoint
 from converters.folder_facts import POOLING, RERANK_TOKENS, SUPPRESSED_TOKENS, folder_facts
+from converters.general import general_metadata
 
 MODULES = [
     {"path": "", "type": "sentence_transformers.models.Transformer"},
@@ -85,3 +86,10 @@ def test_suppressed_tokens_are_those_of_the_generation_config(tmp_path: Path) ->
 def test_senseless_suppressed_tokens_are_refused(tmp_path: Path, tokens: Any) -> None:
     with pytest.raises(BadCheckpoint, match="suppress_tokens"):
         facts(tmp_path, {"generation_config.json": {"suppress_tokens": tokens}})
+
+
+def test_a_card_too_large_to_be_one_is_left_out(tmp_path: Path) -> None:
+    with (tmp_path / "README.md").open("wb") as card:
+        card.write(b"---\nlicense: mit\n---\n")
+        card.truncate(1 << 23)
+    assert "general.license" not in general_metadata(tmp_path, "llama", {"token_embd.weight": (2, 2)})
