@@ -37,6 +37,7 @@ from converters.tokenizer.probe_texts import probe_texts
 from converters.values import Value
 
 _MAX_THREADS = 256
+MOST_TRIAL_BYTES = 500_000_000  # a trial holds its file in memory, of which a conversion needs little otherwise
 _MAX_NAME_BYTES = 200  # the type and the journal's ending come behind it, and most disks take 255
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Request:
     types: tuple[str, ...]
     output: Path | None = None
     n_threads: int = 0
+    most_trial_bytes: int = MOST_TRIAL_BYTES
 
     @property
     def threads(self) -> int:
@@ -159,7 +161,9 @@ def dry_run(request: Request, cancel: Cancel) -> JsonObject:
         "output_bytes": _single(sizes),
         "needed_disk_bytes": sum(sizes),
         "dropped": prepared.dropped,
-        "peak_memory_bytes": peak_memory_bytes(prepared.sources, files, request.threads, prepared.tokenizer.n_tokens),
+        "peak_memory_bytes": peak_memory_bytes(
+            prepared.sources, files, request.threads, prepared.tokenizer.n_tokens, request.most_trial_bytes
+        ),
         "metadata": _plain({**prepared.general, **prepared.family.metadata()}),
         "n_vocab": prepared.tokenizer.n_tokens,
         "source_files": len({stored.path for stored in prepared.checkpoint.tensors.values()}),
@@ -178,7 +182,7 @@ def convert(request: Request, cancel: Cancel, listener: Listener) -> JsonObject:
         listener.progress("read", 0, prepared.checkpoint.size_bytes, "tokenizer")
         parity = find_parity(prepared, helper, cancel)
         files = prepared.files(parity.pre)
-        written = _write(prepared, files, request.threads, helper, cancel, listener)
+        written = _write(prepared, files, request, helper, cancel, listener)
     return {
         "files": [
             {"path": str(file.path), "type": file.file_type.name, "size_bytes": file.size_bytes, "sha256": digest}
@@ -217,20 +221,26 @@ class _Written:
 def _write(
     prepared: Prepared,
     files: Sequence[OutputFile],
-    n_threads: int,
+    request: Request,
     helper: Helper,
     cancel: Cancel,
     listener: Listener,
 ) -> _Written:
     """Write the files, check them, and bring them into view."""
     inputs = [tensor.path for tensor in prepared.checkpoint.tensors.values()]
-    with part_files(files, fingerprint_of(files, inputs)) as parts:
+    fingerprint = fingerprint_of(files, inputs)
+    with part_files(files, fingerprint) as parts:
         with flushed_in_the_background(parts):
-            resumed_bytes = _quantize(prepared, parts, n_threads, cancel, listener)
+            resumed_bytes = _quantize(prepared, parts, request.threads, cancel, listener)
             with ThreadPoolExecutor(1, thread_name_prefix="digest") as pool:  # beside the trial
                 digesting = pool.submit(_digests, parts.files, cancel, listener)
-                checks, warnings = check_files(parts.files, helper, n_threads)
+                checks, warnings = check_files(parts.files, helper, request.threads, request.most_trial_bytes)
                 digests = digesting.result()
+        if fingerprint_of(files, inputs) != fingerprint:
+            raise BadCheckpoint(
+                f"The files in {prepared.checkpoint.folder} changed while they were converted.",
+                hint="Wait until their download is over, then convert again.",
+            )
         _finish(parts, cancel, listener)
     return _Written(digests, resumed_bytes, checks, warnings)
 

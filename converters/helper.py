@@ -26,6 +26,7 @@ class Helper:
     def __init__(self, cancel: Cancel) -> None:
         self._cancel = cancel
         self._process: subprocess.Popen[str] | None = None
+        self._code: int | None = None
 
     def __enter__(self) -> Self:
         self._cancel.on_cancel(self.kill)
@@ -38,7 +39,19 @@ class Helper:
         self.kill()
 
     def ask(self, **request: Any) -> JsonObject:
-        """Give the answer to one request; raises EngineFailed when llama.cpp refused or its process died."""
+        """Give the answer to one request; raises EngineFailed when llama.cpp refused, or its process died twice on it.
+
+        Once may be bad luck, such as a lack of memory; a request that kills is told by the second time."""
+        line = self._line(request) or self._line(request)
+        if not line:
+            raise EngineFailed(f"llama.cpp's process ended (code {self._code}) on {request.get('do')}.")
+        answer: JsonObject = json.loads(line)
+        if "error" in answer:
+            raise EngineFailed(str(answer["error"]), hint=str(answer.get("hint", "")))
+        return answer
+
+    def _line(self, request: JsonObject) -> str:
+        """Give the line that answers, or "" when the process died."""
         process = self._process = self._process or _start()
         self._cancel.check()  # a flag raised before has killed the process before this one
         assert process.stdin is not None
@@ -50,13 +63,11 @@ class Helper:
         except (OSError, ValueError):
             line = ""
         self._cancel.check()
-        if not line:
+        if not line.endswith("\n"):
             self.kill()
-            raise EngineFailed(f"llama.cpp's process ended (code {process.returncode}) on {request.get('do')}.")
-        answer: JsonObject = json.loads(line)
-        if "error" in answer:
-            raise EngineFailed(str(answer["error"]), hint=str(answer.get("hint", "")))
-        return answer
+            self._code = process.returncode
+            return ""
+        return line
 
     def kill(self) -> None:
         """End the process if it runs."""

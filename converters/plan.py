@@ -11,7 +11,6 @@ from converters.quant_types import FileType, GgmlType, file_order, size_of
 from converters.values import Metadata
 
 _BASE_MEMORY_BYTES = 176 << 20  # interpreter, libraries, tokenizer, helper
-LARGEST_TRIAL_BYTES = 1_250_000_000  # a trial holds its file in memory, and a conversion promises at most 1.5 GB
 _BYTES_PER_TOKEN = 1000  # Python's objects of one vocabulary entry and its merge
 
 
@@ -72,10 +71,12 @@ def plan_file(
 
 
 def peak_memory_bytes(
-    sources: Sequence[SourceTensor], files: Sequence[OutputFile], n_threads: int, n_tokens: int
+    sources: Sequence[SourceTensor], files: Sequence[OutputFile], n_threads: int, n_tokens: int, most_trial_bytes: int
 ) -> int:
-    """Estimate the most memory taken at once: blocks in flight as stored, as F32 and packed; or a trial of a file."""
+    """Estimate the most memory taken at once: blocks in flight as stored, as F32 and packed; or a trial of a file.
+
+    most_trial_bytes: files up to this size are tried, which holds the whole file in memory."""
     headers = sum(len(file.header) for file in files)
     blocks = (n_threads + READ_AHEAD) * largest_block_values(sources) * (4 + 4 + 4 + 4)
-    trial = max((file.size_bytes for file in files if file.size_bytes <= LARGEST_TRIAL_BYTES), default=0)
+    trial = max((file.size_bytes for file in files if file.size_bytes <= most_trial_bytes), default=0)
     return _BASE_MEMORY_BYTES + n_tokens * _BYTES_PER_TOKEN + 2 * headers + max(blocks, trial)

@@ -46,6 +46,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--calibration", metavar="FILE", help="text for --imatrix auto (not in this version)")
     parser.add_argument("--lora", metavar="DIR", help="merge this adapter while converting (not in this version)")
     parser.add_argument("--split-size", metavar="SIZE", help="split the output (not in this version)")
+    parser.add_argument(
+        "--trial",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="let each file answer 32 tokens at the end, which holds it in memory (auto: files up to 500 MB)",
+    )
     parser.add_argument("--dry-run", action="store_true", help=_ABOUT_DRY_RUN)
     add_json(parser)
     add_events(parser)
@@ -82,6 +88,7 @@ def _extra_options(arguments: argparse.Namespace) -> tuple[str, ...]:
         "--calibration": arguments.calibration,
         "--lora": arguments.lora,
         "--split-size": arguments.split_size,
+        "--trial": arguments.trial if arguments.trial != "auto" else None,
     }
     return tuple(word for option, value in given.items() if value is not None for word in (option, str(value)))
 

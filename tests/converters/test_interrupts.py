@@ -206,3 +206,14 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(checkpoint: Path, tmp_pat
     (tmp_path / "file").write_text("x", encoding="utf-8")
     done = run("convert", checkpoint, "--type", "Q8_0", "--output", tmp_path / "file" / "out", "--events")
     assert (done.returncode, events(done.stdout)[-1]["kind"]) == (1, "disk")
+
+
+def test_a_checkpoint_that_changes_meanwhile_gives_no_file(checkpoint: Path, tmp_path: Path) -> None:
+    with converting(checkpoint, tmp_path, "quantize") as child:
+        os.utime(checkpoint / "model.safetensors")
+        assert child.stdout is not None
+        out = child.stdout.read()
+        child.wait(timeout=10)
+    assert (child.returncode, events(out)[-1]["kind"]) == (1, "bad_file")
+    assert "changed" in events(out)[-1]["message"]
+    assert list(tmp_path.iterdir()) == []
