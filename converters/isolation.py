@@ -10,7 +10,7 @@ import sys
 
 from converters.errors import ConvertError
 
-_SECRET = re.compile(r"TOKEN|API_?KEY|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+_SECRET = re.compile(r"(?:TOKEN|API_?KEY|SECRET|PASSWORD|CREDENTIAL)(?!IZER)", re.IGNORECASE)
 _NETWORK = (
     "socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname",
     "socket.gethostbyaddr", "socket.getnameinfo",

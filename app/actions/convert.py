@@ -113,7 +113,7 @@ def _run(pronk: Pronk, request: ConvertRequest, on_event: OnEvent, cancel: threa
         "--events",
         "--watch-stdin",
     )
-    return run_job(command, on_event, pronk.log("convert"), cancel)
+    return run_job(command, on_event, pronk.log("convert"), cancel, secrets=False)
 
 
 def _notes_folder(pronk: Pronk) -> Path:

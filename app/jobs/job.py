@@ -34,6 +34,8 @@ class Job:
         on_event: Callable[[Event], None],
         log: Path,
         environment: Mapping[str, str] | None = None,
+        *,
+        secrets: bool = True,
     ) -> None:
         self._on_event = on_event
         self._log = log
@@ -41,7 +43,7 @@ class Job:
         self._final: Event | None = None
         self._cancelled = threading.Event()
         self._name = " ".join(part for part in command if not part.startswith("-"))[:80]
-        self._process = start_process(command, log, environment)
+        self._process = start_process(command, log, environment, secrets=secrets)
         self._reader = threading.Thread(target=self._read, name=f"job {self._process.pid}", daemon=True)
         self._reader.start()
 
@@ -114,9 +116,11 @@ def run_job(
     on_event: Callable[[Event], None],
     log: Path,
     cancel: threading.Event | None = None,
+    *,
+    secrets: bool = True,
 ) -> dict[str, Any]:
     """Run a job to its end on this thread; setting `cancel` calls it off. Raises as Job.wait does."""
-    job = Job(command, on_event, log)
+    job = Job(command, on_event, log, secrets=secrets)
     try:
         while True:
             try:

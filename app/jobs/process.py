@@ -18,11 +18,12 @@ LOG_TAIL_BYTES = 8192
 
 
 def start_process(
-    command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, *, secrets: bool = True
 ) -> "subprocess.Popen[str]":
     """Start `command` with stdin and stdout as text pipes and stderr appended to `log`.
 
     The child heads a process group of its own, so that Ctrl+C in a terminal reaches only its parent, which decides.
+    secrets: whether the environment's tokens and keys go along.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     options: dict[str, Any] = (
@@ -36,7 +37,7 @@ def start_process(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=child_environment(environment),
+            env=child_environment(environment, secrets=secrets),
             encoding="utf-8",
             errors="replace",
             bufsize=1,

@@ -26,6 +26,9 @@ emitter.progress("work", 1, 2)
 mode = sys.argv[1]
 if mode == "done":
     emitter.done({"answer": "数据"})
+elif mode == "environment":
+    import os
+    emitter.done(dict(os.environ))
 elif mode == "fail":
     emitter.failed(NotEnoughDisk("No room.", "Free some."))
     sys.exit(1)
@@ -139,3 +142,19 @@ def test_child_ends_with_its_parent(tmp_path: Path, home: Home) -> None:
         child = psutil.Process(int(process.stdout.readline()))
         process.kill()
     wait_until(lambda: not child.is_running(), 2, "the child's end")
+
+
+def test_a_job_without_secrets_sees_no_token(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {
+        "HF_TOKEN": "hf_1",
+        "HUGGING_FACE_HUB_TOKEN": "hf_2",
+        "OPENAI_API_KEY": "sk",
+        "AWS_SECRET_ACCESS_KEY": "x",
+    }
+    for name, value in {**secrets, "TOKENIZERS_PARALLELISM": "false"}.items():
+        monkeypatch.setenv(name, value)
+    command = [sys.executable, "-c", CHILD, "environment"]
+    seen = run_job(command, lambda event: None, home.logs / "job.log", secrets=False)
+    assert not secrets.keys() & seen.keys()
+    assert {"PATH", "TOKENIZERS_PARALLELISM"} <= seen.keys()
+    assert run_job(command, lambda event: None, home.logs / "job.log")["HF_TOKEN"] == "hf_1"
