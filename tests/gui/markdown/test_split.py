@@ -101,6 +101,11 @@ def test_a_long_list_is_finished_item_by_item() -> None:
     ],
 )
 def test_hostile_text_takes_no_time(text: str) -> None:
+    assert min(longest_feed_s(text) for _ in range(3)) < 0.25  # one may meet the collector's round over all objects
+
+
+def longest_feed_s(text: str) -> float:
+    """Stream a text in, and return the longest that one piece of it took."""
     splitter = StreamSplitter()
     worst_s = 0.0
     for start in range(0, len(text), 600):
@@ -108,7 +113,7 @@ def test_hostile_text_takes_no_time(text: str) -> None:
         splitter.feed(text[start : start + 600])
         worst_s = max(worst_s, time.thread_time() - began_s)
     splitter.finish()
-    assert worst_s < 0.25
+    return worst_s
 
 
 def test_html_images_and_bad_links_become_text() -> None:
