@@ -263,14 +263,10 @@ def _finish(parts: Parts, cancel: Cancel, listener: Listener) -> None:
 def _quantize(prepared: Prepared, parts: Parts, n_threads: int, cancel: Cancel, listener: Listener) -> int:
     """Convert what is not done yet; gives the bytes that were."""
     total = sum(source.stored_bytes for source in prepared.sources)
-    before = set(parts.journal.done)
-    todo, done = [], 0
-    for number, block in enumerate(blocks_of(prepared.sources)):
-        if number in before:
-            done += block.size_bytes
-        else:
-            todo.append((number, block))
-    resumed_bytes = done
+    before = frozenset(parts.journal.done)
+    numbered = enumerate(blocks_of(prepared.sources)) if before else ()
+    done = resumed_bytes = sum(block.size_bytes for number, block in numbered if number in before)
+    todo = ((number, block) for number, block in enumerate(blocks_of(prepared.sources)) if number not in before)
     listener.progress("quantize", min(done, total), total, "")
 
     def on_block(number: int, block: Block) -> None:
