@@ -11,22 +11,28 @@ from typing import Any
 
 from app.actions.context import Pronk
 from app.actions.devices import probe_with, simulated_gpu
+from app.actions.learned import what_was_learned
 from app.core.errors import BadFile, BadRequest, NotEnoughMemory
 from app.devices.values import Devices, Gpu
 from app.jobs.helper import Helper
 from app.library.facts import ModelFacts
 from app.plan.json import plan_from_document
 from app.plan.planner import make_plan
-from app.plan.values import Breakdown, Candidate, DryRun, LoadPlan, PlanRequest, Use
+from app.plan.values import NOTHING_LEARNED, Breakdown, Candidate, DryRun, Learned, LoadPlan, PlanRequest, Use
 from app.plan.words import verdict_sentence
 
 # The first one starts the child and writes the skeleton; later ones take tens of milliseconds.
 DRY_RUN_TIMEOUT_S = 60.0
 
 
-def quick_plan(facts: ModelFacts, devices: Devices, request: PlanRequest | None = None) -> LoadPlan:
-    """Return the plan by formulas, in this process and in milliseconds."""
-    return _timed(facts, devices, request or PlanRequest(), None)
+def quick_plan(
+    facts: ModelFacts,
+    devices: Devices,
+    request: PlanRequest | None = None,
+    learned: Learned = NOTHING_LEARNED,
+) -> LoadPlan:
+    """Return the plan by formulas, in this process and in milliseconds; `learned` as what_was_learned gives it."""
+    return _timed(facts, devices, request or PlanRequest(), None, learned)
 
 
 def plan_model(
@@ -41,7 +47,8 @@ def plan_model(
     rpc: the computers that `devices` was found with.
     """
     with _helper(pronk, rpc, devices.gpus if devices.simulated else ()) as helper:
-        return _timed(facts, devices, request or PlanRequest(), _dry_run(helper, pronk))
+        learned = what_was_learned(pronk, facts, devices)
+        return _timed(facts, devices, request or PlanRequest(), _dry_run(helper, pronk), learned)
 
 
 def plan_here(
@@ -56,7 +63,8 @@ def plan_here(
     cards = tuple(simulated_gpu(index, *card) for index, card in enumerate(simulated_gpus))
     with _helper(pronk, rpc, cards) as helper:
         devices = probe_with(helper, pronk, simulated_gpus, ram_bytes)
-        return devices, _timed(facts, devices, request, _dry_run(helper, pronk))
+        learned = what_was_learned(pronk, facts, devices)
+        return devices, _timed(facts, devices, request, _dry_run(helper, pronk), learned)
 
 
 def require_room(plan: LoadPlan, facts: ModelFacts, force: bool) -> None:
@@ -99,9 +107,11 @@ def _helper(pronk: Pronk, rpc: tuple[str, ...], simulated: tuple[Gpu, ...]) -> I
         helper.close()
 
 
-def _timed(facts: ModelFacts, devices: Devices, request: PlanRequest, dry_run: DryRun | None) -> LoadPlan:
+def _timed(
+    facts: ModelFacts, devices: Devices, request: PlanRequest, dry_run: DryRun | None, learned: Learned
+) -> LoadPlan:
     start = time.perf_counter()
-    plan = make_plan(facts, devices, request, dry_run)
+    plan = make_plan(facts, devices, request, dry_run, learned)
     return replace(plan, elapsed_ms=(time.perf_counter() - start) * 1000)
 
 

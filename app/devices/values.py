@@ -23,7 +23,11 @@ class Memory:
 
 @dataclass(frozen=True)
 class Gpu:
-    """One device the engine can put layers on; `id` is ggml's name for it (CUDA0, Vulkan0, RPC0[127.0.0.1:50052])."""
+    """One device the engine can put layers on; `id` is ggml's name for it (CUDA0, Vulkan0, RPC0[127.0.0.1:50052]).
+
+    free_bytes: the least that any source names. What no source tells is "", False or 0: the driver's version, whether a
+    screen hangs on it, what other programs hold.
+    """
 
     id: str
     name: str
@@ -31,6 +35,9 @@ class Gpu:
     total_bytes: int
     free_bytes: int
     integrated: bool = False
+    driver: str = ""
+    has_display: bool = False
+    used_by_others_bytes: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """How much of each device may be planned with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from app.devices.values import Devices, Gpu
 
@@ -37,15 +39,19 @@ class Budgets:
     gpus: tuple[Budget, ...]
 
 
-def budgets_of(devices: Devices, reserve_bytes: int | None) -> Budgets:
+def budgets_of(
+    devices: Devices, reserve_bytes: int | None, learned: Mapping[str, int] = MappingProxyType({})
+) -> Budgets:
     """Return what may be used; `reserve_bytes` replaces each GPU's reserve (the host's where there is no GPU).
+
+    learned: reserves by device id that earlier loads taught; a wish for another reserve goes before them.
 
     Main memory keeps max(2 GiB, 10 %) for everything else, so that a plan never leads into swap. GPUs that report
     nothing (0 of 0 bytes) are left out: nothing can be promised about them.
     """
-    gpus = tuple(_gpu_budget(gpu, reserve_bytes) for gpu in _used_gpus(devices.gpus))
+    gpus = tuple(_gpu_budget(gpu, reserve_bytes, learned.get(gpu.id)) for gpu in _used_gpus(devices.gpus))
     memory = devices.memory
-    reserve = max(RAM_RESERVE_BYTES, int(memory.total_bytes * RAM_RESERVE_SHARE))
+    reserve = learned.get("CPU", max(RAM_RESERVE_BYTES, int(memory.total_bytes * RAM_RESERVE_SHARE)))
     if not gpus and reserve_bytes is not None:
         reserve = reserve_bytes
     host = Budget("CPU", memory.total_bytes, memory.available_bytes, reserve, "cpu")
@@ -63,8 +69,9 @@ def _used_gpus(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     return lent + (discrete or tuple(gpu for gpu in known if gpu not in lent))
 
 
-def _gpu_budget(gpu: Gpu, reserve_bytes: int | None) -> Budget:
+def _gpu_budget(gpu: Gpu, reserve_bytes: int | None, learned_bytes: int | None) -> Budget:
     backend = gpu.backend.lower()
     reserve = CUDA_RESERVE_BYTES if backend in CUDA_LIKE else GPU_RESERVE_BYTES
+    reserve = reserve if learned_bytes is None else learned_bytes
     reserve = reserve if reserve_bytes is None else reserve_bytes
     return Budget(gpu.id, gpu.total_bytes, gpu.free_bytes, reserve, backend, gpu.integrated)

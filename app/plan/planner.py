@@ -13,10 +13,12 @@ from app.plan.request import check_request
 from app.plan.search import RANKS, Choice, Search
 from app.plan.speed import throughputs_of
 from app.plan.values import (
+    NOTHING_LEARNED,
     Breakdown,
     Candidate,
     DevicePlan,
     DryRun,
+    Learned,
     LoadPlan,
     PlanRequest,
     Use,
@@ -28,7 +30,13 @@ MORE_CONTEXT = 4
 WORTHWHILE = 1.25
 
 
-def make_plan(facts: ModelFacts, devices: Devices, request: PlanRequest, dry_run: DryRun | None = None) -> LoadPlan:
+def make_plan(
+    facts: ModelFacts,
+    devices: Devices,
+    request: PlanRequest,
+    dry_run: DryRun | None = None,
+    learned: Learned = NOTHING_LEARNED,
+) -> LoadPlan:
     """Return the best way to load the model; verdict too_big, with reasons, when there is none.
 
     Without `dry_run`, or when it has no answer, the figures are the formulas' (method "analytic"). Raises BadRequest
@@ -36,18 +44,20 @@ def make_plan(facts: ModelFacts, devices: Devices, request: PlanRequest, dry_run
     UnsupportedModel). elapsed_ms is left 0 for the caller, who has the clock.
     """
     check_request(request, facts)
-    plan = _plan_on(facts, devices, request, dry_run)
+    plan = _plan_on(facts, devices, request, dry_run, learned)
     if plan.verdict != "too_big" or not devices.gpus or request.gpu_layers:
         return plan
     # Even without a layer on it a GPU takes a part in reading prompts; one that has no room for that stays out.
-    alone = _plan_on(facts, replace(devices, gpus=()), replace(request, reserve_bytes=None), dry_run)
+    alone = _plan_on(facts, replace(devices, gpus=()), replace(request, reserve_bytes=None), dry_run, learned)
     if alone.verdict == "too_big":
         return plan
     return replace(alone, reasons=(without_gpus(plan, alone), *alone.reasons[1:]))
 
 
-def _plan_on(facts: ModelFacts, devices: Devices, request: PlanRequest, dry_run: DryRun | None) -> LoadPlan:
-    budgets = budgets_of(devices, request.reserve_bytes)
+def _plan_on(
+    facts: ModelFacts, devices: Devices, request: PlanRequest, dry_run: DryRun | None, learned: Learned
+) -> LoadPlan:
+    budgets = budgets_of(devices, request.reserve_bytes, learned.reserves)
     model = study(facts, budgets)
     search = Search(request, Knowledge(model, budgets), throughputs_of(devices, budgets))
     search, choice, failure = _refined(search, dry_run)

@@ -12,7 +12,11 @@ KvType = Literal["f16", "q8_0", "q4_0"]
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """The user's wishes; None leaves the choice to the planner. `context` "max" asks for the largest that fits."""
+    """The user's wishes; None leaves the choice to the planner. `context` "max" asks for the largest that fits.
+
+    draft_tokens: tokens guessed ahead at a time, each needs an output. all_outputs: every token of a prompt needs one
+    (embeddings, a prompt's log-probabilities, perplexity).
+    """
 
     context: int | Literal["max"] | None = None
     min_context: int = 4096
@@ -21,6 +25,8 @@ class PlanRequest:
     parallel: int = 1
     gpu_layers: int | None = None
     force: bool = False
+    draft_tokens: int = 0
+    all_outputs: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,10 +67,14 @@ class Use:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Bytes of a candidate: on the host and on each GPU by its id."""
+    """Bytes of a candidate: on the host and on each GPU by its id.
+
+    is_exact: llama.cpp's own answer; else weights and KV come from formulas and only the compute buffers are its own.
+    """
 
     host: Use
     gpus: Mapping[str, Use] = field(default_factory=dict)
+    is_exact: bool = True
 
 
 DryRun = Callable[[ModelFacts, Candidate, tuple[str, ...]], Breakdown]
@@ -92,6 +102,30 @@ class ExpectedSpeed:
 
     prefill_tokens_per_s: float
     decode_tokens_per_s: float
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What a device was measured to do with weights of one quantization type: bytes read a second while it writes,
+    multiplications and additions a second while it reads a prompt."""
+
+    decode_bytes_per_s: float
+    prefill_flops: float
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What earlier runs on this computer taught; empty at first.
+
+    reserves: bytes by device id ("CPU" is the host), in the place of the first guess. rates: by device id and
+    quantization type ("Q4_K").
+    """
+
+    reserves: Mapping[str, int] = field(default_factory=dict)
+    rates: Mapping[tuple[str, str], Rate] = field(default_factory=dict)
+
+
+NOTHING_LEARNED = Learned()
 
 
 @dataclass(frozen=True)
