@@ -143,6 +143,14 @@ def _chat_template(metadata: Mapping[str, Any]) -> str:
     return text_at(metadata, f"{prefix}.default") or next(named, "")
 
 
+def part_paths(path: Path, n_parts: int) -> list[Path]:
+    """Return the files of a model in their order; of one that is not split, or oddly named, its own."""
+    match = _PART_NAME.fullmatch(path.name)
+    if n_parts < 2 or match is None:
+        return [path]
+    return [path.with_name(f"{match['stem']}-{number:05}-of-{n_parts:05}.gguf") for number in range(1, n_parts + 1)]
+
+
 def _with_other_parts(facts: ModelFacts, path: Path, n_parts: int) -> ModelFacts:
     match = _PART_NAME.fullmatch(path.name)
     if match is None or int(match["count"]) != n_parts:
@@ -152,7 +160,7 @@ def _with_other_parts(facts: ModelFacts, path: Path, n_parts: int) -> ModelFacts
         )
     if n_parts > 999:
         raise BadFile(f"{path} claims to be one of {n_parts} parts; 999 are allowed.", hint="Download the model again.")
-    parts = [path.with_name(f"{match['stem']}-{number:05}-of-{n_parts:05}.gguf") for number in range(1, n_parts + 1)]
+    parts = part_paths(path, n_parts)
     missing = [part.name for part in parts if not part.exists()]
     if missing:
         raise BadFile(

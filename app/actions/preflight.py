@@ -1,0 +1,54 @@
+"""Whether a model file can be loaded at all, found out in a throw-away child and remembered."""
+
+import hashlib
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from app.actions.context import Pronk
+from app.core.errors import AppError, NotEnoughDisk
+from app.core.files import write_atomic
+from app.library.facts_reader import int_at, part_paths, read_facts
+from app.library.preflight import Preflight, preflight_file
+from app.llama.bindings import engine_version
+
+RULES = "1"  # part of a remembered verdict's name: raise it when the checks change
+KEPT_VERDICTS = 500
+
+
+def preflight(pronk: Pronk, path: Path) -> Preflight:
+    """Return whether a file can be loaded; a good one is tried once, until it or the engine changes."""
+    try:
+        facts = read_facts(path)
+    except AppError as error:
+        return Preflight("refused", error.kind, error.message, error.hint, error.detail)
+    note = pronk.home.cache / "preflight" / _name(path, int_at(facts.metadata, "split.count"))
+    if note.exists():
+        return Preflight("ok")
+    result = preflight_file(path, pronk.log("preflight"))
+    if result.verdict == "ok":
+        _remember(note, path)
+    return result
+
+
+def require_loadable(pronk: Pronk, path: Path, force: bool = False) -> None:
+    """Raise the error that keeps a file from being loaded, unless the user insists on trying."""
+    error = None if force else preflight(pronk, path).error()
+    if error is not None:
+        error.hint = f"{error.hint} To try it all the same: --force".strip()
+        raise error
+
+
+def _name(path: Path, n_parts: int) -> str:
+    files = [(part.name, part.stat().st_size, part.stat().st_mtime_ns) for part in part_paths(path, n_parts)]
+    key = json.dumps([RULES, engine_version(), str(path.resolve()), files])
+    return f"{hashlib.sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}.txt"
+
+
+def _remember(note: Path, path: Path) -> None:
+    with suppress(NotEnoughDisk, OSError):  # only a saving: the file is tried again next time
+        note.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(note, f"llama.cpp takes {path}\n".encode("utf-8", "replace"))
+        notes = sorted(note.parent.glob("*.txt"), key=lambda found: found.stat().st_mtime_ns, reverse=True)
+        for old in notes[KEPT_VERDICTS:]:
+            old.unlink(missing_ok=True)
