@@ -1,6 +1,6 @@
 """What is asked of the planner and what it answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -49,6 +49,18 @@ class Candidate:
     n_outputs_max: int = 1
     tensor_split: tuple[int, ...] = ()
     tensor_overrides: tuple[TensorOverride, ...] = ()
+
+
+def used_gpus(gpus: Sequence[str], tensor_split: Sequence[int]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the GPUs (and their shares) that a split gives layers to: only those are named to llama.cpp.
+
+    One that is named and gets nothing still costs: every other device then keeps more copies of its inputs. Without a
+    split all are used, dealt as llama.cpp likes.
+    """
+    if not tensor_split:
+        return tuple(gpus), ()
+    used = [(gpu, share) for gpu, share in zip(gpus, tensor_split, strict=False) if share]
+    return tuple(gpu for gpu, _ in used), tuple(share for _, share in used)
 
 
 @dataclass(frozen=True)
@@ -114,15 +126,32 @@ class Rate:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """What a device was measured to take besides multiplying with weights.
+
+    token_s: each token or piece of a prompt. layer_s: starting one layer's operations. attention_decode_s and
+    attention_prefill_s: one element of a query (heads × head size) looking back at one position.
+    """
+
+    token_s: float
+    layer_s: float
+    attention_decode_s: float
+    attention_prefill_s: float
+
+
+@dataclass(frozen=True)
 class Learned:
     """What earlier runs on this computer taught; empty at first.
 
     reserves: bytes by device id ("CPU" is the host), in the place of the first guess. rates: by device id and
-    quantization type ("Q4_K").
+    quantization type ("Q4_K"). paces: by device id. n_threads, n_ubatch: what was found to be faster than the usual.
     """
 
     reserves: Mapping[str, int] = field(default_factory=dict)
     rates: Mapping[tuple[str, str], Rate] = field(default_factory=dict)
+    paces: Mapping[str, Pace] = field(default_factory=dict)
+    n_threads: int | None = None
+    n_ubatch: int | None = None
 
 
 NOTHING_LEARNED = Learned()
