@@ -7,7 +7,7 @@ from app.actions.context import Pronk
 from app.cli.output import add_json, print_json
 
 if TYPE_CHECKING:
-    from app.devices.values import Devices
+    from app.devices.values import Devices, Gpu
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,12 +30,14 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
 
 
 def devices_document(devices: "Devices") -> dict[str, Any]:
-    """Return the contract's fields."""
+    """Return the contract's fields, what the drivers tell of cards, and notes."""
     return {
         "cpu": devices.cpu,
         "memory": devices.memory,
         "gpus": devices.gpus,
         "engine": {"version": devices.engine_version, "backends": devices.backends},
+        "doubles": devices.doubles,
+        "cards": devices.cards,
         "notes": devices.notes,
     }
 
@@ -52,12 +54,27 @@ def _print_text(devices: "Devices") -> None:
     print(f"Engine     {f'llama-cpp-python {devices.engine_version} ({backends})' if backends else 'not available'}")
     if devices.gpus:
         print()
-        rows = [
-            [gpu.id, gpu.name, gpu.backend, format_size(gpu.free_bytes), format_size(gpu.total_bytes)]
-            for gpu in devices.gpus
-        ]
-        print_table(["GPU", "NAME", "BACKEND", "FREE", "TOTAL"], rows, right=(3, 4))
+        print_table(["GPU", "NAME", "BACKEND", "FREE", "TOTAL", ""], [_row(gpu) for gpu in devices.gpus], right=(3, 4))
     else:
         print("GPUs       none that the engine can use")
     for note in devices.notes:
         print(f"Note: {note}")
+
+
+def _row(gpu: "Gpu") -> list[str]:
+    from app.core.units import format_size
+
+    return [gpu.id, gpu.name, gpu.backend, format_size(gpu.free_bytes), format_size(gpu.total_bytes), _about(gpu)]
+
+
+def _about(gpu: "Gpu") -> str:
+    """Return what else is known of a GPU, in words."""
+    from app.core.units import format_size
+
+    words = [
+        f"driver {gpu.driver}" if gpu.driver else "",
+        "shares main memory" if gpu.integrated else "",
+        "a screen hangs on it" if gpu.has_display else "",
+        f"other programs hold {format_size(gpu.used_by_others_bytes)}" if gpu.used_by_others_bytes else "",
+    ]
+    return ", ".join(word for word in words if word)

@@ -9,7 +9,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 VENDORS = {"10de": "nvidia", "1002": "amd", "8086": "intel", "106b": "apple"}
@@ -47,12 +47,14 @@ class InstalledGpu:
 
     pci_id is "vendor:device" in hex ("10de:2684"), empty where the system does not tell.
     has_driver: the driver that an engine needs is there (for NVIDIA the kernel module and libcuda.so.1).
+    address: where it sits on the PCI bus ("0000:01:00.0"), empty where the system does not tell.
     """
 
     vendor: str
     pci_id: str
     name: str | None
     has_driver: bool
+    address: str = field(default="", compare=False)
 
     @property
     def label(self) -> str:
@@ -108,7 +110,7 @@ def remedy(gpu: InstalledGpu, build_backends: Collection[str], distribution: str
 def linux_distribution(root: Path = Path("/")) -> str:
     """Name the family of this Linux: debian, ubuntu, fedora, arch, or "" when it is another or no Linux."""
     fields: dict[str, str] = dict(
-        re.findall(r'^(ID|ID_LIKE)="?([^"\n]*)"?$', _text(root / "etc/os-release"), re.MULTILINE)
+        re.findall(r'^(ID|ID_LIKE)="?([^"\n]*)"?$', read_text(root / "etc/os-release"), re.MULTILINE)
     )
     for name in [fields.get("ID", ""), *fields.get("ID_LIKE", "").split()]:
         if name in NVIDIA_DRIVER_INSTALL:
@@ -138,18 +140,19 @@ def _linux_gpus(root: Path) -> tuple[InstalledGpu, ...]:
 
 
 def _is_display(device: Path) -> bool:
-    return _text(device / "class").startswith("0x03")
+    return read_text(device / "class").startswith("0x03")
 
 
 def _pci_gpu(device: Path, root: Path) -> InstalledGpu:
-    vendor_id, device_id = (_text(device / name).strip().removeprefix("0x") for name in ("vendor", "device"))
+    vendor_id, device_id = (read_text(device / name).strip().removeprefix("0x") for name in ("vendor", "device"))
     vendor = VENDORS.get(vendor_id, "other")
     name = _nvidia_name(root, device.name) if vendor == "nvidia" else None
     return InstalledGpu(
         vendor=vendor,
         pci_id=f"{vendor_id}:{device_id}",
-        name=name or _pci_name(root, vendor_id, device_id),
+        name=name or pci_name(root, vendor_id, device_id),
         has_driver=_has_driver(root, vendor, device),
+        address=device.name,
     )
 
 
@@ -159,30 +162,30 @@ def _has_driver(root: Path, vendor: str, device: Path) -> bool:
     working = WORKING_DRIVERS.get(vendor)
     if working is None:
         return bool(bound)
-    return bound in working and (vendor != "nvidia" or _has_cuda_library(root))
+    return bound in working and (vendor != "nvidia" or has_library(root, CUDA_LIBRARY))
 
 
-def _has_cuda_library(root: Path) -> bool:
-    """Tell whether the loader would find the driver's half of CUDA (a container may have the card without it)."""
-    if any((root / folder / CUDA_LIBRARY).exists() for folder in CUDA_FOLDERS):
+def has_library(root: Path, library: str) -> bool:
+    """Tell whether Linux's loader would find one of a driver's libraries (a container may have the card without it)."""
+    if any((root / folder / library).exists() for folder in CUDA_FOLDERS):
         return True
     try:
-        return CUDA_LIBRARY.encode() in (root / "etc/ld.so.cache").read_bytes()
+        return library.encode() in (root / "etc/ld.so.cache").read_bytes()
     except OSError:
         return False
 
 
 def _nvidia_name(root: Path, address: str) -> str | None:
     model = re.search(
-        r"^Model:\s*(.+)$", _text(root / "proc/driver/nvidia/gpus" / address / "information"), re.MULTILINE
+        r"^Model:\s*(.+)$", read_text(root / "proc/driver/nvidia/gpus" / address / "information"), re.MULTILINE
     )
     return model.group(1).strip() if model else None
 
 
-def _pci_name(root: Path, vendor_id: str, device_id: str) -> str | None:
+def pci_name(root: Path, vendor_id: str, device_id: str) -> str | None:
     """Look a card up in the pci.ids list that most Linux systems carry."""
     for path in PCI_NAMES:
-        section = re.search(rf"^{vendor_id}  (.+)\n((?:[\t#].*\n|\n)*)", _text(root / path), re.MULTILINE)
+        section = re.search(rf"^{vendor_id}  (.+)\n((?:[\t#].*\n|\n)*)", read_text(root / path), re.MULTILINE)
         device = section and re.search(rf"^\t{device_id}  (.+)$", section.group(2), re.MULTILINE)
         if section and device:
             return f"{section.group(1)} {device.group(1)}"
@@ -236,7 +239,8 @@ def _children(folder: Path) -> list[Path]:
         return []
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return a small file's text, "" when it cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -15,7 +15,7 @@ from typing import Any
 from app.core.errors import EngineFailed
 from app.devices.bandwidth import measure_bandwidth
 from app.devices.candidates import by_device, placement_of, size_of
-from app.devices.probe import probe
+from app.devices.probe import Probe
 from app.jobs.child import claim_stdout, serve_requests
 
 
@@ -26,6 +26,7 @@ class Requests:
         self._rpc = tuple(rpc)
         self._simulated = tuple(simulated)
         self._simulation: Any = None
+        self._probe = Probe()
         self._llama: Any = None
         self._dry_run: Any = None
         self._notes: list[str] = []
@@ -34,7 +35,7 @@ class Requests:
         """Answer with the engine, its GPUs and notes."""
         with suppress(EngineFailed):  # probe says it in its own note
             self._engine()
-        answer = probe()
+        answer = self._probe.ask()
         return {**answer, "notes": [*self._notes, *answer["notes"]]}
 
     def bandwidth(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The probe with a real helper child, one that crashes, one that hangs, and a broken engine."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 import pytest
 
 from app.actions.context import Pronk
-from app.actions.devices import find_devices, probe_with
+from app.actions.devices import LEFT_OUT, find_devices, probe_with
 from app.core.paths import Home
 from app.devices.bandwidth import measure_bandwidth, remember_bandwidth, remembered_bandwidth
-from app.devices.nvml import nvidia_cards
-from app.devices.probe import unused_cards
+from app.devices.hardware import installed_gpus
+from app.devices.merge import unused_card_notes
+from app.devices.nvml import NvidiaDriver
 from app.devices.system import cpu_name, read_cpu, read_memory
 from app.jobs.helper import Helper
 
@@ -118,14 +120,64 @@ def test_card_that_this_build_cannot_use_is_named(tmp_path: Path) -> None:
     card.mkdir(parents=True)
     for name, text in (("class", "0x030000"), ("vendor", "0x10de"), ("device", "0x2504")):
         (card / name).write_text(f"{text}\n")
-    (sentence,) = unused_cards(["cpu", "rpc"], tmp_path)
+    (sentence,) = unused_card_notes((), installed_gpus(tmp_path, "Linux"), ["cpu", "rpc"])
     assert "NVIDIA" in sentence
     assert "not used" in sentence
-    assert unused_cards(["cpu", "rpc"], tmp_path / "empty") == []
+    assert unused_card_notes((), installed_gpus(tmp_path / "empty", "Linux"), ["cpu", "rpc"]) == ()
 
 
 def test_no_nvidia_driver_is_no_error() -> None:
-    assert isinstance(nvidia_cards(), tuple)
+    driver = NvidiaDriver()
+    assert isinstance(driver.cards(), tuple)
+    driver.close()
+
+
+NEEDS = """
+import json, os, sys
+for line in sys.stdin:
+    if os.environ.get(sys.argv[1]) != sys.argv[2]:
+        os.abort()
+    request = json.loads(line)
+    probe = {"engine": {"version": "1", "backends": ["cuda", "cpu"]}, "gpus": [], "notes": []}
+    result = {"bandwidth_bytes_per_s": 5} if request["op"] == "bandwidth" else probe
+    print(json.dumps({"id": request["id"], "result": result}), flush=True)
+"""
+
+
+@pytest.fixture
+def drivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the variables back that keep drivers away."""
+    for _, mask in LEFT_OUT:
+        for name in mask:
+            monkeypatch.setenv(name, "as it was")
+
+
+@pytest.mark.usefixtures("drivers")
+@pytest.mark.parametrize(
+    ("variable", "value", "left_out"),
+    [
+        ("CUDA_VISIBLE_DEVICES", "-1", "CUDA and ROCm"),
+        ("VK_LOADER_DRIVERS_DISABLE", "*", "all graphics drivers"),
+    ],
+)
+def test_engine_goes_on_without_a_driver_that_crashes_it(
+    pronk: Pronk, variable: str, value: str, left_out: str
+) -> None:
+    pronk.__dict__["helper"] = helper(pronk.home, NEEDS, variable, value)
+    devices = find_devices(pronk)
+    assert devices.backends == ("cuda", "cpu")
+    assert devices.memory.bandwidth_bytes_per_s == 5
+    (note,) = devices.notes
+    assert f"the engine runs without {left_out}" in note
+    assert "SIGABRT" in note
+
+
+@pytest.mark.usefixtures("drivers")
+def test_engine_that_no_driver_breaks_leaves_the_environment_alone(pronk: Pronk) -> None:
+    pronk.__dict__["helper"] = helper(pronk.home, CRASHES)
+    devices = find_devices(pronk)
+    assert devices.backends == ()
+    assert {os.environ[name] for _, mask in LEFT_OUT for name in mask} == {"as it was"}
 
 
 def test_best_bandwidth_is_remembered_for_a_processor(tmp_path: Path) -> None:
