@@ -11,7 +11,7 @@ from typing import Any
 from app.core.errors import EngineFailed, UnsupportedModel
 from app.llama.logs import LogCollector
 from app.llama.memory import BufferUse, MemoryReader, check_against_log
-from app.llama.parameters import LOAD_MODE_NONE, ContextSize, Placement, context_parameters, model_parameters
+from app.llama.parameters import ContextSize, Placement, context_parameters, model_parameters
 
 
 @dataclass
@@ -62,8 +62,6 @@ class DryRun:
         self.close()
         parameters = model_parameters(self._llama, placement)
         parameters.struct.no_alloc = True
-        # AUTO and MMAP abort the process together with no_alloc (GGML_ASSERT in llama-model.cpp).
-        parameters.struct.load_mode = LOAD_MODE_NONE
         model = self._llama.llama_model_load_from_file(str(skeleton).encode(), parameters.struct)
         if not model:
             raise UnsupportedModel(

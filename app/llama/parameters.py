@@ -1,4 +1,11 @@
-"""A candidate as llama.cpp's parameter structs: what the dry run asks about is what is loaded."""
+"""A candidate as llama.cpp's parameter structs: what the dry run asks about is what is loaded.
+
+Models are read into memory, not mapped. Mapped, llama.cpp counts the file's whole range as the host's weights, those
+that lie on a GPU or were repacked for the processor a second time (Gemma 3 270M: 13,271,040 bytes too many), cannot
+be asked beforehand (no_alloc aborts the process), and keeps weights beside a GPU out of pinned memory. Measured with
+2.9 GB in Q4_K on two cores: 3.1 GB resident at the peak of a load instead of 4.4, the same speeds afterwards, and 6.7
+to 8.2 s to load from the page cache instead of 3.3 to 7.0.
+"""
 
 import ctypes
 from collections.abc import Sequence
@@ -11,7 +18,7 @@ from app.llama.ggml import ggml
 
 GGML_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}
 FLASH_ATTENTION_AUTO = -1
-LOAD_MODE_NONE = 0
+LOAD_MODE_NONE, LOAD_MODE_MMAP = 0, 1
 
 
 class BufferOverride(ctypes.Structure):
@@ -52,9 +59,14 @@ class ContextSize:
     n_outputs_max: int
 
 
-def model_parameters(llama: Any, placement: Placement) -> ModelParameters:
-    """Return the struct that loads a model with this placement; raises EngineFailed when a device is gone."""
+def model_parameters(llama: Any, placement: Placement, mapped: bool = False) -> ModelParameters:
+    """Return the struct that loads a model with this placement; raises EngineFailed when a device is gone.
+
+    mapped: only for a model that is larger than the memory there is and loaded all the same: the system can drop what
+    it maps. Its figures are not the plan's.
+    """
     params = llama.llama_model_default_params()
+    params.load_mode = LOAD_MODE_MMAP if mapped else LOAD_MODE_NONE
     alive: list[Any] = []
     params.n_gpu_layers = placement.n_gpu_layers
     devices = (ctypes.c_void_p * (len(placement.gpus) + 1))(*(_pointer(gpu) for gpu in placement.gpus), None)

@@ -1,6 +1,5 @@
-"""The dry run against real loads, byte for byte; the formulas against the dry run; skeletons; speed."""
+"""The dry run: the formulas against it on the host, skeletons, files that are no models, speed."""
 
-import socket
 import statistics
 import subprocess
 import sys
@@ -14,21 +13,16 @@ import pytest
 
 from app.actions.context import Pronk
 from app.actions.devices import find_devices
-from app.actions.plan import plan_model
 from app.core.errors import AppError, BadFile
 from app.core.paths import Home
 from app.jobs.helper import Helper
-from app.jobs.process import start_process
 from app.library.facts_reader import read_facts
 from app.plan.budget import budgets_of
 from app.plan.estimate import estimate
 from app.plan.model import study
-from app.plan.planner import candidate_of
-from app.plan.values import Candidate, PlanRequest
+from app.plan.values import Candidate
 from tests.support.machines import machine
 from tests.support.models import gemma3_gguf, smollm2_gguf
-from tests.support.real_load import real_loads
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.native
 
@@ -56,13 +50,6 @@ def ask(helper: Helper, home: Home, model: Path, candidate: Candidate, gpus: tup
 
 
 @pytest.mark.parametrize("find_model", [smollm2_gguf, gemma3_gguf], ids=["smollm2", "gemma3"])
-def test_equals_a_real_load_byte_for_byte(pronk: Pronk, find_model: Any) -> None:
-    model = find_model()
-    request = {"model": str(model), "rpc": [], "gpus": [], "candidates": [asdict(c) for c in CPU_CANDIDATES]}
-    assert [ask(pronk.helper, pronk.home, model, candidate) for candidate in CPU_CANDIDATES] == real_loads(request)
-
-
-@pytest.mark.parametrize("find_model", [smollm2_gguf, gemma3_gguf], ids=["smollm2", "gemma3"])
 def test_formulas_equal_the_dry_run(pronk: Pronk, find_model: Any) -> None:
     model = find_model()
     facts = read_facts(model)
@@ -72,58 +59,6 @@ def test_formulas_equal_the_dry_run(pronk: Pronk, find_model: Any) -> None:
         guess = estimate(study(facts, budgets), candidate, budgets).host
         assert (guess.weights_bytes, guess.kv_bytes) == (exact["weights_bytes"], exact["kv_bytes"])
         assert exact["compute_bytes"] <= guess.compute_bytes < 8 * exact["compute_bytes"]
-
-
-def test_plan_is_what_a_real_load_takes(pronk: Pronk) -> None:
-    model = smollm2_gguf()
-    plan = plan_model(pronk, read_facts(model), find_devices(pronk), PlanRequest(context=4096))
-    assert plan.method == "dry_run"
-    request = {"model": str(model), "rpc": [], "gpus": [], "candidates": [asdict(candidate_of(plan))]}
-    real = real_loads(request)[0]["host"]
-    assert {name: getattr(plan.host, name) for name in real} == real
-
-
-@pytest.fixture(scope="module")
-def lender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A second process that lends its memory over llama.cpp's RPC on the loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("rpc") / "server.log"
-    process = start_process([sys.executable, "-m", "tests.support.rpc_server", str(port)], log)
-    try:
-        wait_until(lambda: _listens(port), 20, "the RPC server")
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def test_lent_memory_is_planned_exactly(pronk: Pronk, lender: str) -> None:
-    model = smollm2_gguf()
-    facts = read_facts(model)
-    devices = find_devices(pronk, rpc=(lender,))
-    assert [(gpu.id, gpu.backend, gpu.name) for gpu in devices.gpus] == [("RPC0", "rpc", lender)]
-    plans = [
-        plan_model(pronk, facts, devices, PlanRequest(context=4096, gpu_layers=layers), rpc=(lender,))
-        for layers in (31, 12)
-    ]
-    assert [plan.verdict for plan in plans] == ["gpu", "partial"]
-    candidates = [asdict(candidate_of(plan)) for plan in plans]
-    real = real_loads({"model": str(model), "rpc": [lender], "gpus": ["RPC0"], "candidates": candidates})
-    for plan, load in zip(plans, real, strict=True):
-        assert plan.method == "dry_run"
-        assert {name: getattr(plan.host, name) for name in load["host"]} == load["host"]
-        assert {name: getattr(plan.devices[0], name) for name in load["host"]} == load["gpus"]["RPC0"]
-        budgets = budgets_of(devices, None)
-        guess = estimate(study(facts, budgets), candidate_of(plan), budgets)
-        assert guess.gpus["RPC0"].weights_bytes == load["gpus"]["RPC0"]["weights_bytes"]
-        assert guess.gpus["RPC0"].kv_bytes == load["gpus"]["RPC0"]["kv_bytes"]
 
 
 def test_lender_that_is_not_there_costs_a_note(pronk: Pronk) -> None:

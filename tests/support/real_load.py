@@ -1,4 +1,4 @@
-"""Loads a model for real and says what it took: `python -m tests.support.real_load` with a JSON request on stdin.
+"""Loads a model as the engine does and says what it took: `python -m tests.support.real_load`, a JSON request on stdin.
 
 Request {model, rpc: […], gpus: […], candidates: […]}; answer on stdout: a JSON list of {host, gpus}, one a candidate.
 """
@@ -12,10 +12,9 @@ from typing import Any
 
 from app.devices.candidates import by_device, placement_of, size_of
 from app.llama.devices import start_engine_library
-from app.llama.logs import LogCollector
 from app.llama.memory import MemoryReader
-from app.llama.parameters import LOAD_MODE_NONE, context_parameters, model_parameters
 from app.llama.rpc import add_server
+from app.llama.session import SessionOptions, load_session
 
 
 def real_loads(request: dict[str, Any]) -> list[dict[str, Any]]:
@@ -34,23 +33,31 @@ def real_loads(request: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _load(request: dict[str, Any]) -> list[dict[str, Any]]:
-    llama = start_engine_library()
-    log = LogCollector(llama)
+    reader = MemoryReader(start_engine_library())
     for endpoint in request["rpc"]:
         add_server(endpoint)
-    reader = MemoryReader(llama)
     answers = []
     for candidate in request["candidates"]:
-        parameters = model_parameters(llama, placement_of(candidate, request["gpus"]))
-        parameters.struct.load_mode = LOAD_MODE_NONE
-        model = llama.llama_model_load_from_file(str(Path(request["model"])).encode(), parameters.struct)
-        assert model, log.last_error()
-        context = llama.llama_init_from_model(model, context_parameters(llama, size_of(candidate)))
-        assert context, log.last_error()
-        answers.append(by_device(reader.read(context), request["gpus"]))
-        llama.llama_free(context)
-        llama.llama_model_free(model)
+        session = load_session(Path(request["model"]), _options(candidate, request["gpus"]), lambda _: True)
+        answers.append(by_device(reader.read(session.context), request["gpus"]))
+        session.close()
     return answers
+
+
+def _options(candidate: dict[str, Any], gpus: list[str]) -> SessionOptions:
+    placement, size = placement_of(candidate, gpus), size_of(candidate)
+    return SessionOptions(
+        n_gpu_layers=placement.n_gpu_layers,
+        context=size.context,
+        kv_type=size.kv_type,
+        n_ubatch=size.n_ubatch,
+        n_outputs_max=size.n_outputs_max,
+        n_threads=2,
+        parallel=size.parallel,
+        gpus=placement.gpus,
+        tensor_split=placement.tensor_split,
+        tensor_overrides=placement.overrides,
+    )
 
 
 if __name__ == "__main__":
