@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from app.actions.context import Pronk
 from app.actions.models import inspect_model, resolve_model
 from app.actions.plan import plan_here, read_plan, require_room
+from app.actions.replan import Replanner, Wishes
 from app.core.errors import BadFile, BadRequest
 from app.library.facts import ModelFacts
 from app.plan.json import plan_document
@@ -48,7 +49,8 @@ def serve(pronk: Pronk, model: str, load: LoadOptions, options: ServeOptions, on
     from app.engine.security import new_key
 
     path = resolve_model(pronk, model)
-    plan = plan_for(pronk, inspect_model(pronk, model), load)
+    facts = inspect_model(pronk, model)
+    plan = plan_for(pronk, facts, load)
     front = FrontOptions(
         api_key=options.api_key or new_key(),
         engine_log=pronk.log("engine"),
@@ -56,7 +58,16 @@ def serve(pronk: Pronk, model: str, load: LoadOptions, options: ServeOptions, on
         host=options.host,
         port=options.port,
     )
-    run_front(Served(path, path.stem, plan_document(plan), load.rpc), front, on_event, stop)
+    served = Served(
+        path,
+        path.stem,
+        plan_document(plan),
+        pronk.home.cache / "skeletons",
+        Replanner(pronk, facts, Wishes(load.request, load.rpc, load.plan_source is not None)),
+        load.rpc,
+        looks_first=not load.request.force and load.plan_source is None,
+    )
+    run_front(served, front, on_event, stop)
 
 
 def plan_for(pronk: Pronk, facts: ModelFacts, load: LoadOptions) -> LoadPlan:

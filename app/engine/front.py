@@ -61,7 +61,8 @@ class Stop:
 def run_front(served: Served, options: FrontOptions, on_event: OnEvent, stop: Stop) -> None:
     """Serve until `stop`, SIGTERM or SIGINT; raises the error that keeps the model from being served.
 
-    Events: ready (url, api_key, engine_pid, plan) once the door is open, progress, loaded, engine_died, restarted.
+    Events: ready (url, api_key, engine_pid, plan) once the door is open, progress, loaded (with the bytes predicted,
+    measured and taken by device), engine_died, replanned (memory ran out: reason, engine_pid, plan), restarted.
     """
     with _listen(options.host, options.port) as listener:
         asyncio.run(_serve(listener, served, options, on_event, stop))

@@ -3,17 +3,21 @@
 import asyncio
 import itertools
 import json
+import logging
 import queue
 import threading
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from typing import Any
 
 from app.core.errors import AppError, Cancelled, EngineFailed, NotEnoughMemory, from_event
+from app.engine.oom import oom_kills
+from app.engine.open_requests import OpenRequest
+from app.engine.recovery import Death, Lesson, Tries, lesson_of, sentence
 from app.jobs.commands import module_command
 from app.jobs.process import close_stdin, describe_exit, log_tail, read_events, send_line, start_process
 
@@ -24,17 +28,30 @@ CRASHES_MAX = 3
 CRASH_WINDOW_S = 300.0
 END_S = 1.0
 SILENCE_S = 10.0
+_log_of_front = logging.getLogger(__name__)
 NO_TEMPLATE = "This model has no chat template; Pronk uses ChatML, which may not suit it."
+
+
+Replan = Callable[[Lesson], Mapping[str, Any]]
+"""The port to the planner: what ran out -> the document of another plan. Takes seconds; raises what makes it
+impossible."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """What is served: the file, the name clients use, the plan's document (the contract's fields), RPC servers."""
+    """What is served: the file, the name clients use, the plan's document (the contract's fields), RPC servers.
+
+    skeletons: the folder that dry runs keep models' headers in. looks_first: whether a load is called off where memory
+    that the plan counted on is gone; not so for a user who insists.
+    """
 
     path: Path
     model_id: str
     plan: Mapping[str, Any]
+    skeletons: Path
+    replan: Replan
     rpc: tuple[str, ...] = ()
+    looks_first: bool = True
 
     @property
     def parallel(self) -> int:
@@ -47,6 +64,9 @@ class Host:
 
     def __init__(self, served: Served, log: Path, on_event: OnEvent) -> None:
         self.served = served
+        self._tries = Tries()
+        self._planning: asyncio.Future[None] | None = None
+        self._oom_kills = 0
         self.state = "loading"
         self.load_part = 0.0
         self.model: Mapping[str, Any] = {}
@@ -56,7 +76,7 @@ class Host:
         self._on_event = on_event
         self._loop = asyncio.get_running_loop()
         self._ids = itertools.count(1)
-        self._open: dict[int, asyncio.Queue[Event]] = {}
+        self._open: dict[int, OpenRequest] = {}
         self._ready = asyncio.Event()
         self._crashes: deque[float] = deque(maxlen=CRASHES_MAX)
         self._said_failed: Event | None = None
@@ -74,12 +94,24 @@ class Host:
     def start(self) -> None:
         """Start the worker; it loads in the background."""
         self._log_start_bytes = self._log.stat().st_size if self._log.exists() else 0
+        self._said_failed, self._oom_kills = None, oom_kills()
         process = start_process(module_command("app.engine.worker"), self._log)
         self._process = process
         plan = {key: value for key, value in self.served.plan.items() if key != "alternatives"}
         self._outbox = queue.SimpleQueue()
         threading.Thread(target=_write, args=(process, self._outbox), name="worker's commands", daemon=True).start()
-        self._tell({"op": "load", "path": str(self.served.path), "plan": plan, "rpc": self.served.rpc})
+        replanned = bool(self._tries.times_s)
+        self._tell(
+            {
+                "op": "load",
+                "path": str(self.served.path),
+                "plan": plan,
+                "rpc": self.served.rpc,
+                "skeletons": str(self.served.skeletons),
+                "look": self.served.looks_first or replanned,
+                "lenient": replanned,
+            }
+        )
         reader = threading.Thread(target=self._read, args=(process,), name="worker's events", daemon=True)
         reader.start()
         threading.Thread(target=self._watch, args=(process, reader), name="worker's end", daemon=True).start()
@@ -145,10 +177,9 @@ class Host:
 
     def _send(self, command: Event) -> tuple[int, "asyncio.Queue[Event]"]:
         request_id = next(self._ids)
-        events: asyncio.Queue[Event] = asyncio.Queue()
-        self._open[request_id] = events
-        self._tell({**command, "id": request_id})
-        return request_id, events
+        request = self._open[request_id] = OpenRequest({**command, "id": request_id})
+        self._tell(request.command)
+        return request_id, request.events
 
     def _tell(self, command: Event) -> None:
         self._outbox.put(json.dumps(command))
@@ -172,9 +203,9 @@ class Host:
         if process is not self._process:
             return
         self._heard_s = time.monotonic()
-        answer = self._open.get(event.get("id", 0))
-        if answer is not None:
-            answer.put_nowait(event)
+        request = self._open.get(event.get("id", 0))
+        if request is not None:
+            request.take(event)
         elif event["event"] == "progress":
             self.load_part = event["done_bytes"] / max(1, event["total_bytes"])
             self._on_event(event)
@@ -204,24 +235,76 @@ class Host:
         self.state, self.load_part = "ready", 1.0
         self._ready.set()
         loaded = {"event": "loaded", "load_s": event["load_s"], "chat_template": "model"}
+        loaded |= {name: event[name] for name in ("predicted", "measured", "taken")}
         if not self.model["chat_template"]:
             loaded |= {"chat_template": "chatml", "note": NO_TEMPLATE}
         self._on_event(loaded)
         if again:
             self._on_event({"event": "restarted", "engine_pid": self.engine_pid, "plan": self.served.plan})
+        for request in self._open.values():
+            if not request.ended:
+                self._tell(request.again())
 
     def _died(self, process: "Popen[str]", returncode: int) -> None:
         if self._stopping or process is not self._process:
             return
         self._outbox.put(None)
+        tail = log_tail(self._log, self._log_start_bytes)
+        death = self._death(returncode, tail)
+        if self._recovers(death):
+            return
         if self._said_failed is not None:
             self._give_up(_error_of(self._said_failed))
-            return
-        reason = f"The engine's process ended unexpectedly ({describe_exit(returncode)})."
-        tail = log_tail(self._log, self._log_start_bytes)
-        if self.state == "loading":
+        elif self.state == "loading":
             self._give_up(_cannot_load(self.served.path, returncode, tail))
+        else:
+            self._start_again(death.reason, tail)
+
+    def _death(self, returncode: int, tail: str) -> Death:
+        failed = self._said_failed or {}
+        reason = failed.get("message") or f"The engine's process ended unexpectedly ({describe_exit(returncode)})."
+        return Death(
+            phase="run" if self.state == "ready" else "load",
+            reason=reason,
+            returncode=returncode,
+            said=f"{reason}\n{tail}",
+            missing=failed.get("missing", {}),
+            oom_killed=oom_kills() > self._oom_kills,
+        )
+
+    def _recovers(self, death: Death) -> bool:
+        """Plan again when memory was the cause and there were not enough tries yet; open requests wait for it."""
+        tries = self._tries.next(time.monotonic())
+        lesson = lesson_of(death, self.served.plan, tries.is_last) if tries is not None else None
+        if tries is None or lesson is None:
+            return False
+        self._tries = tries
+        if death.phase == "run":
+            self._on_event({"event": "engine_died", "reason": death.reason})
+            self.state = "restarting"
+        self.load_part = 0.0
+        self._ready.clear()
+        self._planning = asyncio.ensure_future(self._start_with_another_plan(lesson))
+        return True
+
+    async def _start_with_another_plan(self, lesson: Lesson) -> None:
+        try:
+            plan = await asyncio.to_thread(self.served.replan, lesson)
+        except AppError as error:
+            self._give_up(_no_plan(lesson, error))
             return
+        except Exception:  # noqa: BLE001 - the border of a task: clients must not wait for ever
+            _log_of_front.exception("a fault while planning again")
+            self._give_up(EngineFailed(lesson.reason))
+            return
+        if self._stopping:
+            return
+        self.served = replace(self.served, plan=plan)
+        self.start()
+        reason = sentence(lesson, plan)
+        self._on_event({"event": "replanned", "reason": reason, "engine_pid": self.engine_pid, "plan": plan})
+
+    def _start_again(self, reason: str, tail: str) -> None:
         self._fail_open(EngineFailed(reason, hint="Pronk starts it again; ask once more.", detail=tail))
         now_s = time.monotonic()
         self._crashes.append(now_s)
@@ -240,8 +323,9 @@ class Host:
         self.ended.set()
 
     def _fail_open(self, error: AppError) -> None:
-        for answer in self._open.values():
-            answer.put_nowait({"event": "error", **error.as_event()})
+        for request in self._open.values():
+            request.fail(error)
+        self._open.clear()
 
 
 def _write(process: "Popen[str]", outbox: "queue.SimpleQueue[str | None]") -> None:
@@ -260,6 +344,13 @@ def _cannot_load(path: Path, returncode: int, tail: str) -> AppError:
         return NotEnoughMemory(what, hint=hint, detail=tail)
     hint = "The file may be damaged, or the engine may have a fault with it: try another file of this model."
     return EngineFailed(what, hint=hint, detail=tail)
+
+
+def _no_plan(lesson: Lesson, error: AppError) -> AppError:
+    """Return the error of a model that has no other plan: what failed first, then why there is no other."""
+    if not isinstance(error, NotEnoughMemory):
+        return error
+    return NotEnoughMemory(f"{lesson.reason} {error.message}", hint=error.hint)
 
 
 def _too_many_crashes(reason: str, log: Path, tail: str) -> EngineFailed:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.core.errors import AppError, BadRequest, EngineFailed, NotEnoughMemory
+from app.core.errors import AppError, BadRequest, NotEnoughMemory
 from app.engine.sequences import Sequence, choose, forget, keep_prefix
 from app.engine.text import TextStream
 from app.llama.session import ABORTED, DECODED, NO_ROOM, Session
@@ -30,12 +30,16 @@ CHUNK_BESIDE_WRITERS_S = 0.25
 
 @dataclass(frozen=True)
 class Request:
-    """One answer that is asked for. `max_tokens` None: until the model ends or the context is full."""
+    """One answer that is asked for. `max_tokens` None: until the model ends or the context is full.
+
+    written: the part of the answer that an earlier worker wrote; it is read again and continued.
+    """
 
     id: int
     prompt: str
     sampling: Sampling
     max_tokens: int | None = None
+    written: str = ""
     stops: tuple[str, ...] = ()
     received_s: float = field(default_factory=time.perf_counter)
 
@@ -114,7 +118,7 @@ class Scheduler:
         return any(active.request.id == request_id and active.reading for active in self._active)
 
     def step(self) -> None:
-        """Do one round: admit, decode, choose a token for each that is due."""
+        """Do one round: admit, decode, choose a token for each that is due. Raises NotEnoughMemory when it ran out."""
         while self._waiting and self._idle:
             self._admit(self._waiting.popleft())
         if not self._active:
@@ -146,14 +150,19 @@ class Scheduler:
         vocabulary = self._session.vocabulary
         _require_sane_length(request.prompt, self._session.n_ctx)
         tokens = vocabulary.prompt_tokens(request.prompt) or vocabulary.tokenize("\n", add_special=True)
+        n_prompt = len(tokens)
+        if request.written:
+            tokens += vocabulary.tokenize(request.written, add_special=False, parse_special=False)
         _require_fit(len(tokens), self._session.n_ctx)
         sequence, n_common = choose(self._idle, tokens)
         n_cached = keep_prefix(self._session, sequence, reusable(n_common, len(sequence.tokens), len(tokens)))
         self._idle.remove(sequence)
         sampler = Sampler(self._session.llama, request.sampling, vocabulary.size, tokens)
-        generation = Generation(request, sequence, tokens, len(tokens), n_cached, sampler, TextStream(request.stops))
+        generation = Generation(request, sequence, tokens, n_prompt, n_cached, sampler, TextStream(request.stops))
         self._active.append(generation)
-        self._emit({"event": "start", "id": request.id, "prompt_tokens": len(tokens), "cached_tokens": n_cached})
+        self._emit({"event": "start", "id": request.id, "prompt_tokens": n_prompt, "cached_tokens": n_cached})
+        if request.max_tokens is not None and request.written and generation.n_written >= request.max_tokens:
+            self._end(generation, "length")
 
     def _fill(self) -> None:
         """Put each writer's token into the batch, then as much of the prompts as there is room for."""
@@ -213,7 +222,7 @@ class Scheduler:
                     "event": "prompt",
                     "id": generation.request.id,
                     "done_tokens": done,
-                    "total_tokens": generation.n_prompt,
+                    "total_tokens": len(generation.tokens),
                 }
             )
 
@@ -279,14 +288,12 @@ class Scheduler:
             keep_prefix(self._session, generation.sequence, len(generation.sequence.tokens))
 
     def _fail_all(self, result: int) -> None:
-        said = self._session.log.text()
+        """Fail all answers that the batch held; raises NotEnoughMemory when memory ran out: a new worker must go on."""
+        error = self._session.failure(result, f"Working on a batch of {self._batch.length} tokens")
+        if isinstance(error, NotEnoughMemory):
+            raise error
         for generation in list(self._active):
             if generation.cut:
-                error = EngineFailed(
-                    f"The engine could not work on a batch of {self._batch.length} tokens (llama_decode: {result}).",
-                    hint="Try again; if it happens again, load the model with a smaller context.",
-                    detail=said,
-                )
                 self._fail(generation, error)
                 forget(self._session, generation.sequence)
 

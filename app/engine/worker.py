@@ -1,9 +1,10 @@
 """The child that holds the model: requests in on stdin, tokens out on stdout, one JSON object a line.
 
-In:  {"op":"load","path","plan","rpc"} first; then {"op":"generate","id","prompt",…}, {"op":"cancel","id"},
-     {"op":"tokenize","id","text"}. Out: progress, loaded or failed; then start, prompt, text, end, error, tokens with
-the request's id, and alive every 2 s. The end of stdin means that the front is gone: the process ends at once, also
-inside native code.
+In:  {"op":"load","path","plan","rpc","skeletons","look","lenient"} first; then {"op":"generate","id","prompt",…},
+     {"op":"cancel","id"}, {"op":"tokenize","id","text"}. Out: progress, loaded or failed (with the bytes that are
+missing by device where it looked for room first); then start, prompt, text, end, error, tokens with the request's id,
+and alive every 2 s. failed may also come later: memory ran out. The end of stdin means that the front is gone: the
+process ends at once, also inside native code.
 """
 
 import json
@@ -12,20 +13,23 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import AppError, Cancelled, EngineFailed
+from app.core.errors import AppError, Cancelled, EngineFailed, NotEnoughMemory
+from app.engine.room import NoRoom, exact_use, free_memory, missing_room, real_use
 from app.engine.scheduler import PROGRESS_EVERY_S, Request, Scheduler
 from app.jobs.child import Emitter, claim_stdout, exit_now
 from app.llama.devices import start_engine_library
-from app.llama.rpc import add_servers
+from app.llama.rpc import add_server
 from app.llama.session import Session, SessionOptions, load_session
 from app.llama.session_sampler import Sampling
 
 Command = dict[str, Any]
 
 BEAT_S = 2.0
+WARM_TOKENS, WARM_TOKENS_ON_CPU = 8, 2
 
 
 class Inbox:
@@ -70,15 +74,22 @@ def main() -> int:
     assert first is not None
     try:
         session = _load(first, emitter)
+    except NoRoom as error:
+        emitter.emit({"event": "failed", **error.as_event(), "missing": error.missing})
+        return 1
     except (AppError, Cancelled) as error:
         emitter.failed(error)
         return 1
     threading.Thread(target=_beat, args=(emitter,), name="heartbeat", daemon=True).start()
     scheduler = Scheduler(session, emitter.emit)
     inbox.attach(session, scheduler)
-    while True:
-        _obey(inbox, scheduler, session, emitter)
-        scheduler.step()
+    try:
+        while True:
+            _obey(inbox, scheduler, session, emitter)
+            scheduler.step()
+    except NotEnoughMemory as error:
+        emitter.failed(error)
+        return 1
 
 
 def _beat(emitter: Emitter) -> None:
@@ -109,12 +120,52 @@ def _request(command: Command) -> Request:
         sampling=Sampling(**command.get("sampling", {})),
         max_tokens=command.get("max_tokens"),
         stops=tuple(command.get("stops", ())),
+        written=command.get("written", ""),
         received_s=command["received_s"],
     )
 
 
 def _load(command: Command, emitter: Emitter) -> Session:
-    path = Path(command["path"])
+    path, plan = Path(command["path"]), command["plan"]
+    gpus = [device["id"] for device in plan["devices"]]
+    started_s = time.perf_counter()
+    if servers := command.get("rpc"):
+        start_engine_library()
+        _add_servers(servers, lenient=command.get("lenient", False))
+    use = exact_use(path, Path(command["skeletons"]), plan)
+    free = free_memory(gpus)
+    if command.get("look") and (missing := missing_room(plan, use, free)):
+        raise NoRoom(path.stem, missing)
+    try:
+        session = load_session(path, _options(plan), _progress(path, emitter))
+    except OSError as error:
+        raise EngineFailed(f"Loading {path.name} failed: {error}") from error
+    session.warm_up(WARM_TOKENS if plan["verdict"] == "gpu" else WARM_TOKENS_ON_CPU)
+    left = free_memory(gpus)
+    emitter.emit(
+        {
+            "event": "loaded",
+            "load_s": round(time.perf_counter() - started_s, 4),
+            "model": _about(session),
+            "predicted": use,
+            "measured": real_use(session.llama, session.context, gpus),
+            "taken": {device: free[device] - left[device] for device in free},
+        }
+    )
+    return session
+
+
+def _add_servers(endpoints: list[str], lenient: bool) -> None:
+    """Register lent computers; lenient: the plan was made again and may do without those that are gone."""
+    for endpoint in endpoints:
+        try:
+            add_server(endpoint)
+        except AppError:
+            if not lenient:
+                raise
+
+
+def _progress(path: Path, emitter: Emitter) -> Callable[[float], bool]:
     total_bytes = path.stat().st_size if path.exists() else 0
     shown_s = 0.0
 
@@ -125,16 +176,7 @@ def _load(command: Command, emitter: Emitter) -> Session:
             emitter.progress("load", int(part * total_bytes), total_bytes)
         return True
 
-    started_s = time.perf_counter()
-    if servers := command.get("rpc"):
-        start_engine_library()
-        add_servers(servers)
-    try:
-        session = load_session(path, _options(command["plan"]), on_progress)
-    except OSError as error:
-        raise EngineFailed(f"Loading {path.name} failed: {error}") from error
-    emitter.emit({"event": "loaded", "load_s": round(time.perf_counter() - started_s, 4), "model": _about(session)})
-    return session
+    return on_progress
 
 
 def _about(session: Session) -> dict[str, Any]:

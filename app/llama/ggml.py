@@ -43,6 +43,9 @@ _FUNCTIONS: tuple[tuple[str, str, Any, tuple[Any, ...]], ...] = (
     ("ggml-base", "ggml_backend_buft_name", ctypes.c_char_p, (ctypes.c_void_p,)),
     ("ggml-base", "ggml_backend_buft_is_host", ctypes.c_bool, (ctypes.c_void_p,)),
     ("ggml-base", "ggml_backend_buft_get_device", ctypes.c_void_p, (ctypes.c_void_p,)),
+    ("ggml-base", "ggml_backend_buft_get_max_size", ctypes.c_size_t, (ctypes.c_void_p,)),
+    ("ggml-base", "ggml_backend_buft_alloc_buffer", ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_size_t)),
+    ("ggml-base", "ggml_backend_buffer_free", None, (ctypes.c_void_p,)),
 )
 
 

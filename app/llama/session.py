@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import Cancelled
+from app.core.errors import AppError, Cancelled, EngineFailed, NotEnoughMemory
 from app.llama.bindings import load_llama
 from app.llama.parameters import ContextSize, Placement, context_parameters, model_parameters
 from app.llama.session_batch import Batch
@@ -19,6 +19,7 @@ from app.llama.session_log import LlamaLog
 from app.llama.session_vocab import Vocabulary
 
 DECODED, NO_ROOM, ABORTED = 0, 1, 2  # llama_decode's return values (llama.h); less than 0 is a failure
+OUT_OF_MEMORY = -2  # GGML_STATUS_ALLOC_FAILED (llama-context.cpp, decode)
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,35 @@ class Session:
     def remove(self, sequence: int, start: int = -1) -> bool:
         """Remove positions from `start` on (all by default); False when that part cannot be removed alone."""
         return bool(self.llama.llama_memory_seq_rm(self._memory, sequence, start, -1))
+
+    def warm_up(self, n_tokens: int) -> None:
+        """Decode a few tokens and forget them: what is allocated with the first decode is there after it.
+
+        Raises NotEnoughMemory when it is not, EngineFailed when llama.cpp cannot decode.
+        """
+        batch = self.batch()
+        token = max(0, int(self.llama.llama_vocab_bos(self.llama.llama_model_get_vocab(self.model))))
+        n_tokens = min(n_tokens, batch.room)
+        batch.add_chunk(0, 0, [token] * n_tokens, wants_logits=True)
+        result = self.decode(batch)
+        batch.close()
+        self.llama.llama_memory_clear(self._memory, False)
+        if result != DECODED:
+            raise self.failure(result, f"Decoding the first {n_tokens} tokens")
+
+    def failure(self, result: int, what: str) -> AppError:
+        """Return the error for a decode that returned `result` and cannot be tried again; `what` names the work."""
+        if result == OUT_OF_MEMORY:
+            return NotEnoughMemory(
+                f"{what} failed: the memory is used up.",
+                hint="Lower the context, close other programs, or let fewer layers run on the GPU.",
+                detail=self.log.text(),
+            )
+        return EngineFailed(
+            f"{what} failed (llama_decode: {result}).",
+            hint="Try again; if it happens again, load the model with a smaller context.",
+            detail=self.log.text(),
+        )
 
     def chat_template(self) -> str:
         """Return the model's own chat template, "" when it has none."""

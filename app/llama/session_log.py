@@ -15,6 +15,7 @@ _CONTINUES = 5
 _KEPT_LINES = 40
 _ALLOCATION = re.compile(
     r"failed to allocate (?P<device>\S+) buffer of size (?P<size>\d+)|allocating .* failed: out of"
+    r"|Cannot allocate memory|bad_alloc|unable to allocate|out of memory|failed to allocate"
 )
 _ARCHITECTURE = re.compile(r"unknown model architecture: '(?P<name>[^']*)'")
 _PRE_TOKENIZER = re.compile(r"unknown pre-tokenizer type: '(?P<name>[^']*)'")

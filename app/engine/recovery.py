@@ -1,0 +1,116 @@
+"""What is done when memory ran out: pure decisions, from what a worker left behind to what the next plan must heed.
+
+A model whose load fails for want of memory, and an engine that dies of it, are planned again with what was learned, at
+most three times in five minutes; the third plan is for the processor alone. Other deaths are none of this module's.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+TRIES_MAX = 3
+WINDOW_S = 300.0
+HOST = "CPU"
+SIGKILL, SIGTERM = -9, -15
+
+_REFUSED = re.compile(r"failed to allocate (\S+) buffer of size (\d+)")
+# What backends and runtimes say last; the devices it is about are those of the plan that `_SPEAKERS` names.
+_SPEAKERS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "lent",
+        re.compile(r"Remote RPC server crashed|RPC handshake failed|Failed to connect to|The device RPC\w* is gone"),
+    ),
+    ("gpu", re.compile(r"(?:CUDA|HIP|ROCm|MUSA) error: out of memory|cudaMalloc failed|hipMalloc failed")),
+    ("gpu", re.compile(r"ErrorOutOfDeviceMemory|OutOfDeviceMemoryError|kIOGPUCommandBufferCallbackErrorOutOfMemory")),
+    ("host", re.compile(r"bad_alloc|MemoryError|insufficient memory|Cannot allocate memory|ErrorOutOfHostMemory")),
+)
+
+Phase = Literal["load", "run"]
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a worker ended. said: its own last error and the end of its log. missing: bytes by device, where it counted
+    them before it loaded. oom_killed: whether the system ended a process for want of memory meanwhile."""
+
+    phase: Phase
+    reason: str
+    returncode: int
+    said: str
+    missing: Mapping[str, int] = field(default_factory=dict)
+    oom_killed: bool = False
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the next plan must heed.
+
+    devices: ids of the devices that were short ("CPU" is the host). missing: by how many bytes, where that is known
+    from their own figures (then nothing is to be remembered: other programs took it). plan: the document that failed.
+    """
+
+    phase: Phase
+    reason: str
+    devices: tuple[str, ...]
+    missing: Mapping[str, int]
+    plan: Mapping[str, Any]
+    cpu_only: bool = False
+
+
+@dataclass(frozen=True)
+class Tries:
+    """When plans were made again, in seconds of a steady clock; old ones do not count."""
+
+    times_s: tuple[float, ...] = ()
+
+    def next(self, now_s: float) -> "Tries | None":
+        """Return the tries with one more, None when there were enough."""
+        recent = tuple(time_s for time_s in self.times_s if now_s - time_s < WINDOW_S)
+        return None if len(recent) >= TRIES_MAX else Tries((*recent, now_s))
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no other follows."""
+        return len(self.times_s) >= TRIES_MAX
+
+
+def lesson_of(death: Death, plan: Mapping[str, Any], is_last: bool) -> Lesson | None:
+    """Return what a death teaches, None when nothing says that memory was the cause."""
+    devices = tuple(death.missing) or short_devices(death, plan)
+    if not devices:
+        return None
+    return Lesson(death.phase, death.reason, devices, death.missing, plan, cpu_only=is_last)
+
+
+def short_devices(death: Death, plan: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the plan's devices that ran out of memory, as far as the worker's last words tell."""
+    ids = [str(device["id"]) for device in plan["devices"]]
+    if death.returncode in (SIGKILL, SIGTERM):
+        return (HOST,) if death.oom_killed else ()
+    lent = [id_ for id_ in ids if id_.startswith("RPC")]
+    owners = {"lent": lent, "gpu": [id_ for id_ in ids if id_ not in lent], "host": [HOST]}
+    for speaker, pattern in _SPEAKERS:
+        if pattern.search(death.said) and owners[speaker] and not (speaker == "host" and _refused(death.said, ids)):
+            return tuple(owners[speaker])
+    return _refused(death.said, ids)
+
+
+def _refused(said: str, ids: list[str]) -> tuple[str, ...]:
+    """Return the device that refused a buffer last; a buffer type is named like its device: "RPC0[HOST:PORT]"."""
+    found = _REFUSED.findall(said)
+    if not found:
+        return ()
+    name = found[-1][0].partition("[")[0]
+    return (name,) if name in ids else (HOST,)
+
+
+def sentence(lesson: Lesson, plan: Mapping[str, Any]) -> str:
+    """Return what is done now, for people."""
+    where = _layers(plan) if plan["n_gpu_layers"] and plan["devices"] else "on the processor alone"
+    happened = "The model did not fit" if lesson.phase == "load" else "Memory ran out while the model was answering"
+    return f"{happened}: it is loaded again, {where}, with a context of {plan['context']:,} tokens."
+
+
+def _layers(plan: Mapping[str, Any]) -> str:
+    return f"with {plan['n_gpu_layers']} of {plan['n_layers_total']} layers on the GPU"
