@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import EngineFailed
+from app.core.errors import AppError, EngineFailed
 from app.devices.bandwidth import measure_bandwidth
 from app.devices.candidates import by_device, placement_of, size_of
 from app.devices.probe import Probe
@@ -69,16 +69,14 @@ class Requests:
         return self._llama
 
     def _add_server(self, endpoint: str) -> None:
-        from app.llama.rpc import add_server
+        from app.llama.rpc import add_server, not_secret
 
         try:
             add_server(endpoint)
-        except EngineFailed as error:
+        except AppError as error:
             self._notes.append(f"{error.message} {error.hint}")
         else:
-            self._notes.append(
-                f"The connection to {endpoint} is neither encrypted nor authenticated: use trusted networks only."
-            )
+            self._notes.append(not_secret(endpoint))
 
 
 def main(argv: Sequence[str]) -> None:
