@@ -11,13 +11,15 @@ from math import prod
 from typing import Any
 
 from app.core.bytesource import ByteSource
-from app.library.cursor import Cursor
+from app.library.cursor import MAX_TEXT_BYTES, Cursor
 from app.library.facts import SkippedArray, TensorInfo
 from app.library.ggml_types import GGML_TYPES
 from app.library.not_gguf import refuse_stranger
 
 SHORT_ARRAY_ITEMS = 4096
 MAX_VALUE_TEXT_BYTES = 1 << 20  # a longer text (an embedded tokenizer.json) is passed over
+# llama.cpp reads a header item by item into memory: minutes and gigabytes for a lie of 1 GiB; real ones take 50 MB.
+MAX_HEADER_BYTES = 128 << 20
 
 _SCALARS = {
     0: struct.Struct("<B"),
@@ -34,7 +36,7 @@ _SCALARS = {
 }
 _UINT8, _UINT32, _TEXT, _ARRAY = 0, 4, 8, 9
 
-_MAX_KEY_BYTES = 65535
+_MAX_KEY_BYTES = 1 << 20  # the format allows 65535; llama.cpp does not mind
 _MAX_NAME_BYTES = 63
 _MAX_ENTRIES = 65536
 _MAX_DIMENSIONS = 4
@@ -81,6 +83,8 @@ def read_header(source: ByteSource) -> Header:
     alignment = _alignment(cursor, metadata, entries)
     tensors = _read_tensors(cursor, n_tensors, alignment)
     data_offset_bytes = _padded(cursor.position, alignment)
+    if data_offset_bytes > MAX_HEADER_BYTES:
+        raise cursor.fault(f"its header takes {data_offset_bytes} bytes; {MAX_HEADER_BYTES} are allowed")
     _check_extent(cursor, tensors, data_offset_bytes)
     return Header(version, metadata, entries, tensors, alignment, data_offset_bytes)
 
@@ -155,7 +159,7 @@ def _read_array(cursor: Cursor, key: str) -> tuple[Any, ...] | SkippedArray:
             cursor.skip(count * item_bytes)
         return SkippedArray(item_type, count, place)
     if item_type == _TEXT:
-        return tuple(cursor.text(f"a text in {what}", MAX_VALUE_TEXT_BYTES) for _ in range(count))
+        return tuple(cursor.text(f"a text in {what}", MAX_TEXT_BYTES) for _ in range(count))
     return cursor.unpack(struct.Struct(f"<{count}{_SCALARS[item_type].format[1:]}"))
 
 

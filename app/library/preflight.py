@@ -22,7 +22,8 @@ DRAIN_S = 1.0
 _KILLED = -9  # by us, or by Linux when memory runs out: no word about the file
 # A file is tried on the processor alone: drivers take seconds to start, and are no part of the question.
 NO_GPUS = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1", "GGML_VK_VISIBLE_DEVICES": ""}
-_LAST_WORDS = re.compile(r"(GGML_ASSERT\(.*\) failed|what\(\): .*)")
+# "/…/src/llama-vocab.cpp:2544: GGML_ASSERT(…) failed", or what an exception that nobody caught says
+_LAST_WORDS = re.compile(r"(?:[\w-]+\.\w+:\d+|what\(\)): +(\S.*)")
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def _refused(error: AppError) -> Preflight:
 
 def _crashed(path: Path, returncode: int, tail: str) -> Preflight:
     said = _LAST_WORDS.search(tail)
-    reason = f"{describe_exit(returncode)}{': ' + said[1].strip() if said else ''}"
+    reason = f"{describe_exit(returncode)}{': ' + said[1].strip()[:200] if said else ''}"
     return Preflight(
         "crashes",
         EngineFailed.kind,

@@ -18,6 +18,7 @@ _SIZE = ContextSize(context=256, kv_type="f16", n_ubatch=32, parallel=1, n_outpu
 # Plain words, as a text in a script that a vocabulary lacks says nothing about the file.
 _TEXT = "Hello, world!\n1 + 1 = 2"
 _NO_TOKENIZER = 0  # llama.h, LLAMA_VOCAB_TYPE_NONE
+_AGAIN = "The file is damaged, or is no language model: download or convert it again."
 _UNKNOWN = re.compile(
     r"unknown model architecture|unknown pre-tokenizer|unknown tokenizer|unsupported model architecture"
 )
@@ -44,7 +45,10 @@ def rehearse(llama: Any, path: Path) -> None:
             f"{path.name} holds no vocabulary, so it can neither read nor write text.", hint="Choose another model."
         )
     vocabulary = Vocabulary(llama, model)
-    vocabulary.pieces(vocabulary.tokenize(_TEXT, add_special=True))
+    tokens = vocabulary.tokenize(_TEXT, add_special=True)
+    if any(not 0 <= token < vocabulary.size for token in tokens):
+        raise BadFile(f"{path.name} has a tokenizer that cannot read {_TEXT!r}.", hint=_AGAIN)
+    vocabulary.pieces(tokens)
     llama.llama_free(context)
     llama.llama_model_free(model)
 
@@ -53,4 +57,4 @@ def _refusal(path: Path, reason: str) -> AppError:
     what = f"llama.cpp (llama-cpp-python {engine_version()}) cannot load {path.name}: {reason.strip().rstrip('.')}."
     if _UNKNOWN.search(reason):
         return UnsupportedModel(what, hint="A newer engine may know this model: update Pronk, or choose another.")
-    return BadFile(what, hint="The file is damaged, or is no language model: download or convert it again.")
+    return BadFile(what, hint=_AGAIN)
