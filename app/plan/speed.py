@@ -1,204 +1,205 @@
-"""Foretold speed: how fast memory feeds the weights (decode) and how fast arithmetic reads a prompt (prefill).
+"""Foretold speed: what a candidate's layers cost on the devices they lie on.
 
-A roofline: decode reads every active weight once a token, so t = sum over devices of bytes / (efficiency × bandwidth).
-Figures of a device that nobody has measured are typical ones; they rank candidates, and are rounded when shown.
+Writing a token reads every active weight once (bytes over a device's rate for their type); reading a prompt multiplies
+with them (arithmetic over its rate); both look back at what is kept, and start each layer's operations. Devices work
+one after the other, so seconds add up. Rates are measured per device and type, typical ones until then (throughput.py).
 """
 
 from dataclasses import dataclass
 
-from app.devices.values import Devices, Gpu
-from app.plan.budget import CUDA_LIKE, Budgets
-from app.plan.estimate import Span, spans_of
+from app.plan.estimate import Span, Spans, spans_of
 from app.plan.model import Model
+from app.plan.throughput import Throughput, Throughputs, throughputs_of
 from app.plan.values import Candidate, ExpectedSpeed
 from app.plan.weights import HOST_PADDING
+from app.plan.work import Sums, Work, decode_s, prefill_s, query_elements, running, work_of
 
-PROMPT_TOKENS = 2000
-ANSWER_TOKENS = 300
-CPU_EFFICIENCY = 0.75
-GPU_EFFICIENCY = 0.65
-DEFAULT_RAM_BANDWIDTH = 20e9
-CPU_FLOPS_PER_CORE = 45e9
-# One core unpacks quantized weights no faster than this, however fast memory is.
-CPU_BYTES_PER_CORE = 12e9
-# Prompt arithmetic for each byte/s of bandwidth: RTX 3060 32 TFLOPS at 360 GB/s, M2 Max 10 at 400, 4090 144 at 1008.
-CUDA_FLOPS_PER_BANDWIDTH = 80.0
-GPU_FLOPS_PER_BANDWIDTH = 25.0
+__all__ = ["Throughputs", "expected_speed", "task_seconds", "throughputs_of"]
+
+# What `pronk bench` measures, and what is shown: a prompt as long as llama-bench's, and an answer.
+PROMPT_TOKENS = 512
+ANSWER_TOKENS = 64
+# What candidates are compared by.
+TASK_PROMPT_TOKENS = 2000
+TASK_ANSWER_TOKENS = 300
 PCIE_BYTES_PER_S = 12e9
-# Starting a layer's operations: kernels on a GPU, threads that wait for each other on the processor.
-GPU_LAYER_S = 8e-6
-CPU_LAYER_S = 60e-6
 PIECE_TOKENS = 512
-REMOTE_TOKEN_S = 1e-3
-GPU_BANDWIDTHS: tuple[tuple[str, float], ...] = (
-    # Makers' data sheets, bytes a second; the first name found in the device's name counts.
-    ("5090", 1792e9),
-    ("5080", 960e9),
-    ("5070 ti", 896e9),
-    ("5070", 672e9),
-    ("5060", 448e9),
-    ("4090", 1008e9),
-    ("4080", 717e9),
-    ("4070 ti", 504e9),
-    ("4070", 504e9),
-    ("4060", 272e9),
-    ("3090", 936e9),
-    ("3080", 760e9),
-    ("3070", 448e9),
-    ("3060", 360e9),
-    ("3050", 224e9),
-    ("2080", 448e9),
-    ("2070", 448e9),
-    ("2060", 336e9),
-    ("1080", 320e9),
-    ("1070", 256e9),
-    ("1060", 192e9),
-    ("h100", 3350e9),
-    ("a100", 1555e9),
-    ("7900 xtx", 960e9),
-    ("7900", 800e9),
-    ("7800", 624e9),
-    ("7600", 288e9),
-    ("6800", 512e9),
-    ("6700", 384e9),
-    ("6600", 224e9),
-    ("arc a770", 560e9),
-    ("arc b580", 456e9),
-    ("m3 ultra", 819e9),
-    ("m2 ultra", 800e9),
-    ("m1 ultra", 800e9),
-    ("m4 max", 546e9),
-    ("m3 max", 400e9),
-    ("m2 max", 400e9),
-    ("m1 max", 400e9),
-    ("m4 pro", 273e9),
-    ("m3 pro", 150e9),
-    ("m2 pro", 200e9),
-    ("m1 pro", 200e9),
-    ("apple m4", 120e9),
-    ("apple m3", 100e9),
-    ("apple m2", 100e9),
-    ("apple m1", 68e9),
-)
-DEFAULT_GPU_BANDWIDTH = 300e9
-REMOTE_BANDWIDTH = 100e9
+# A prompt's attention works in tiles; half of one is looked at in vain (ggml-cpu, GGML_FA_TILE_KV).
+HALF_TILE = 32
+# The engine's own work for a token: choosing it among all (a candidate list of the whole vocabulary), telling of it.
+ENGINE_TOKEN_S = 1.5e-4
+ENGINE_VOCABULARY_S = 1.5e-9
 
 
 @dataclass(frozen=True)
-class Throughput:
-    """What a device does in a second: bytes of memory read, prompt arithmetic."""
+class _Seconds:
+    """One device's seconds: running sums over layers for a token written and a token read, experts for each byte."""
 
-    bytes_per_s: float
-    flops: float
-    token_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class Throughputs:
-    """The host's and each planned GPU's."""
-
-    host: Throughput
-    gpus: tuple[Throughput, ...]
-
-
-def throughputs_of(devices: Devices, budgets: Budgets) -> Throughputs:
-    """Return measured or typical throughput of the devices that a plan may use."""
-    bandwidth = float(devices.memory.bandwidth_bytes_per_s or DEFAULT_RAM_BANDWIDTH)
-    cores = max(1, devices.cpu.physical_cores)
-    host = Throughput(min(bandwidth * CPU_EFFICIENCY, cores * CPU_BYTES_PER_CORE), cores * CPU_FLOPS_PER_CORE)
-    by_id = {gpu.id: gpu for gpu in devices.gpus}
-    return Throughputs(host, tuple(_gpu_throughput(by_id[budget.id], bandwidth) for budget in budgets.gpus))
-
-
-def _gpu_throughput(gpu: Gpu, ram_bandwidth: float) -> Throughput:
-    bandwidth = _gpu_bandwidth(gpu, ram_bandwidth)
-    ratio = CUDA_FLOPS_PER_BANDWIDTH if gpu.backend.lower() in CUDA_LIKE else GPU_FLOPS_PER_BANDWIDTH
-    return Throughput(
-        bandwidth * GPU_EFFICIENCY, bandwidth * ratio, REMOTE_TOKEN_S if gpu.backend.lower() == "rpc" else 0.0
-    )
-
-
-def _gpu_bandwidth(gpu: Gpu, ram_bandwidth: float) -> float:
-    if gpu.backend.lower() == "rpc":
-        return REMOTE_BANDWIDTH
-    name = gpu.name.lower()
-    for part, bandwidth in GPU_BANDWIDTHS:
-        if part in name:
-            return bandwidth
-    return ram_bandwidth if gpu.integrated else DEFAULT_GPU_BANDWIDTH
+    decode: Sums
+    prefill: Sums
+    expert_decode: float
+    expert_prefill: float
+    output: float
+    device: Throughput
 
 
 @dataclass(frozen=True)
-class _Load:
-    """What each device has to do for a token: layers, bytes to read, share of the arithmetic; index 0 is the host."""
+class _Task:
+    """Which positions a token looks back from, on average, while it is written and while it is read."""
 
-    blocks: tuple[int, ...]
-    weights: tuple[float, ...]
-    cache: tuple[float, ...]
-    shares: tuple[float, ...]
+    prompt_tokens: int
+    answer_tokens: int
+
+    @property
+    def decode_tokens(self) -> float:
+        """How many tokens are behind one that is written."""
+        return self.prompt_tokens + self.answer_tokens / 2
+
+    @property
+    def prefill_tokens(self) -> float:
+        """How many tokens are behind one that is read."""
+        return self.prompt_tokens / 2 + HALF_TILE
+
+
+SHOWN = _Task(PROMPT_TOKENS, ANSWER_TOKENS)
+COMPARED = _Task(TASK_PROMPT_TOKENS, TASK_ANSWER_TOKENS)
+
+
+@dataclass(frozen=True)
+class _Foretelling:
+    """A model on these devices; index 0 is the host."""
+
+    model: Model
+    speeds: Throughputs
+    seconds: tuple[_Seconds, ...]
+    expert_bytes: tuple[int, ...]
 
 
 def expected_speed(model: Model, candidate: Candidate, speeds: Throughputs) -> ExpectedSpeed:
-    """Foretell tokens a second for a prompt of 2,000 tokens and an answer of 300."""
-    load = _load(model, candidate, len(speeds.gpus))
+    """Foretell tokens a second as `pronk bench` measures them, and the seconds candidates are compared by."""
+    foretelling = _foretelling(model, speeds)
+    places = _places(foretelling, candidate)
+    compared = TASK_PROMPT_TOKENS * _prefill_s(foretelling, candidate, places, COMPARED)
+    compared += TASK_ANSWER_TOKENS * _decode_s(foretelling, candidate, places, COMPARED)
     return ExpectedSpeed(
-        prefill_tokens_per_s=1 / _prefill_s(model, candidate, load, speeds),
-        decode_tokens_per_s=1 / _decode_s(load, speeds),
+        prefill_tokens_per_s=1 / _prefill_s(foretelling, candidate, places, SHOWN),
+        decode_tokens_per_s=1 / _decode_s(foretelling, candidate, places, SHOWN),
+        task_s=compared,
     )
 
 
 def task_seconds(speed: ExpectedSpeed) -> float:
     """Return how long the task takes that candidates are compared by: 2,000 tokens read, 300 written."""
-    return PROMPT_TOKENS / speed.prefill_tokens_per_s + ANSWER_TOKENS / speed.decode_tokens_per_s
+    return speed.task_s
 
 
-def _load(model: Model, candidate: Candidate, n_gpus: int) -> _Load:
-    spans = spans_of(candidate, model.n_layers, n_gpus)
-    sums = model.layer_totals(candidate, HOST_PADDING)
-    reads = model.read_totals(candidate, PROMPT_TOKENS + ANSWER_TOKENS // 2)
+def _foretelling(model: Model, speeds: Throughputs) -> _Foretelling:
+    """Return the sums for this model on these devices, those of the last call when it was about the same."""
+    kept: _Foretelling | None = model.memo.get("foretelling")
+    if kept is None or kept.speeds is not speeds:
+        work = work_of(model.facts)
+        seconds = tuple(_seconds(work, device) for device in (speeds.host, *speeds.gpus))
+        kept = _Foretelling(model, speeds, seconds, tuple(sum(part.values()) for part in work.experts))
+        model.memo["foretelling"] = kept
+    return kept
 
-    def weights(span: Span, is_host: bool) -> float:
-        first, last = span.start, span.end
-        experts = sums.experts[last] - sums.experts[first]
-        moved = sums.moved[last] - sums.moved[first]
-        mine = experts - moved if not is_host else experts - moved + sums.moved[-1]
-        rest = sums.weights[last] - sums.weights[first] - experts
-        return rest + mine * model.expert_share + (model.host.output_bytes if span.has_output else 0)
 
-    each = (weights(spans.host, True), *(weights(span, False) for span in spans.gpus))
-    total = sum(each) or 1.0
-    return _Load(
-        tuple(span.blocks for span in (spans.host, *spans.gpus)),
-        each,
-        tuple(float(reads[span.end] - reads[span.start]) for span in (spans.host, *spans.gpus)),
-        tuple(part / total for part in each),
+def _seconds(work: Work, device: Throughput) -> _Seconds:
+    rates = device.rates
+    expert_bytes = sum(sum(part.values()) for part in work.experts) or 1
+    return _Seconds(
+        running(decode_s(part, rates) for part in work.layers),
+        running(prefill_s(part, rates) for part in work.layers),
+        sum(decode_s(part, rates) for part in work.experts) / expert_bytes,
+        sum(prefill_s(part, rates) for part in work.experts) / expert_bytes,
+        decode_s(work.output, rates),
+        device,
     )
 
 
-def _decode_s(load: _Load, speeds: Throughputs) -> float:
-    seconds = _starts_s(load)
-    for work, more, device in zip(load.weights, load.cache, (speeds.host, *speeds.gpus), strict=True):
-        if work:
-            seconds += (work + more) / device.bytes_per_s + device.token_s
+@dataclass(frozen=True)
+class _Place:
+    """What lies on one device: its layers, bytes of routed experts that a token uses, the model's output or not."""
+
+    span: Span
+    expert_bytes: float
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is done there."""
+        return not (self.span.blocks or self.span.has_output or self.expert_bytes)
+
+
+def _places(foretelling: _Foretelling, candidate: Candidate) -> tuple[_Place, ...]:
+    model = foretelling.model
+    spans: Spans = spans_of(candidate, model.n_layers, len(foretelling.speeds.gpus))
+    sums = model.layer_totals(candidate, HOST_PADDING)
+    share = model.expert_share
+
+    def place(span: Span, is_host: bool) -> _Place:
+        experts = sums.experts[span.end] - sums.experts[span.start]
+        moved = sums.moved[span.end] - sums.moved[span.start]
+        return _Place(span, share * (experts - moved + (sums.moved[-1] if is_host else 0)))
+
+    return (place(spans.host, True), *(place(span, False) for span in spans.gpus))
+
+
+def _decode_s(foretelling: _Foretelling, candidate: Candidate, places: tuple[_Place, ...], task: _Task) -> float:
+    """Return the seconds of one token of the answer."""
+    seconds = ENGINE_TOKEN_S + foretelling.model.facts.n_vocab * ENGINE_VOCABULARY_S
+    look_back = _look_back(foretelling.model, candidate, task.decode_tokens)
+    for place, known in zip(places, foretelling.seconds, strict=True):
+        if place.is_empty:
+            continue
+        span, pace = place.span, known.device.pace
+        seconds += known.decode[span.end] - known.decode[span.start] + place.expert_bytes * known.expert_decode
+        seconds += (look_back[span.end] - look_back[span.start]) * pace.attention_decode_s
+        seconds += pace.token_s + span.blocks * pace.layer_s + (known.output if span.has_output else 0.0)
     return seconds
 
 
-def _starts_s(load: _Load) -> float:
-    return load.blocks[0] * CPU_LAYER_S + sum(load.blocks[1:]) * GPU_LAYER_S
-
-
-def _prefill_s(model: Model, candidate: Candidate, load: _Load, speeds: Throughputs) -> float:
-    """Return seconds for one token of a prompt that is read in pieces."""
-    flops = 2.0 * model.active_parameters
+def _prefill_s(foretelling: _Foretelling, candidate: Candidate, places: tuple[_Place, ...], task: _Task) -> float:
+    """Return the seconds of one token of a prompt that is read in pieces."""
+    look_back = _look_back(foretelling.model, candidate, task.prefill_tokens)
+    pieces = 1 / min(PIECE_TOKENS, task.prompt_tokens)
+    seconds = ENGINE_TOKEN_S / task.prompt_tokens
+    for index, (place, known) in enumerate(zip(places, foretelling.seconds, strict=True)):
+        if place.is_empty:
+            continue
+        span, pace = place.span, known.device.pace
+        part = _multiply_s(place, known)
+        if index == 0 and len(places) > 1:
+            # op_offload: weights in main memory are copied to the GPU for each piece.
+            host_bytes = _host_bytes(foretelling.model, candidate, place)
+            part = min(part, host_bytes / PCIE_BYTES_PER_S * pieces + _multiply_s(place, foretelling.seconds[1]))
+        seconds += part + (look_back[span.end] - look_back[span.start]) * pace.attention_prefill_s
+        seconds += (pace.token_s + span.blocks * pace.layer_s) * pieces
+        seconds += known.output / task.prompt_tokens if span.has_output else 0.0
     # A smaller piece starts more kernels and copies more; how much that costs is not known well enough to give a layer
     # up for it, so it only decides between equals.
-    flops *= 1 + 2 / max(1, candidate.n_ubatch)
-    seconds = _starts_s(load) / PIECE_TOKENS
-    for index, (share, device) in enumerate(zip(load.shares, (speeds.host, *speeds.gpus), strict=True)):
-        part = flops * share / device.flops
-        if index == 0 and speeds.gpus and share:
-            # op_offload: weights in main memory are copied to the GPU for each piece.
-            copied = load.weights[0] / PCIE_BYTES_PER_S / PIECE_TOKENS
-            part = min(part, copied + flops * share / speeds.gpus[0].flops)
-        seconds += part + device.token_s / PIECE_TOKENS
-    return seconds
+    return seconds * (1 + 2e-4 * PIECE_TOKENS / max(1, candidate.n_ubatch))
+
+
+def _multiply_s(place: _Place, known: _Seconds) -> float:
+    span = place.span
+    return known.prefill[span.end] - known.prefill[span.start] + place.expert_bytes * known.expert_prefill
+
+
+def _host_bytes(model: Model, candidate: Candidate, place: _Place) -> float:
+    weights = model.layer_totals(candidate, HOST_PADDING).weights
+    experts = model.layer_totals(candidate, HOST_PADDING).experts
+    span = place.span
+    dense = weights[span.end] - weights[span.start] - (experts[span.end] - experts[span.start])
+    return dense + place.expert_bytes / model.expert_share
+
+
+def _look_back(model: Model, candidate: Candidate, tokens: float) -> Sums:
+    """Return running sums over layers: elements of queries × positions that each of them looks back at."""
+    key = ("look back", tokens, candidate.context)
+    if key not in model.memo:
+        model.memo[key] = running(
+            query_elements(model.facts, layer, cache) * min(cache.window or candidate.context, tokens)
+            for layer, cache in enumerate(model.caches)
+        )
+    sums: Sums = model.memo[key]
+    return sums

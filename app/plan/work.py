@@ -1,0 +1,91 @@
+"""What a token costs, layer by layer: bytes of weights by quantization type, and how attention looks back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+
+from app.library.facts import ModelFacts
+from app.library.ggml_types import GGML_TYPES
+from app.plan.kv import LayerCache
+from app.plan.values import Rate
+from app.plan.weights import EXPERT_TENSOR
+
+Bytes = Mapping[int, int]
+"""Bytes by ggml's number of the type."""
+Sums = tuple[float, ...]
+"""Running sums: item i is the sum over layers 0…i−1."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A model's matrices: those every token meets, routed experts, and the output's."""
+
+    layers: tuple[Bytes, ...]
+    experts: tuple[Bytes, ...]
+    output: Bytes
+
+    @cached_property
+    def types(self) -> tuple[str, ...]:
+        """The names of the types, those with the most bytes first; types unknown here are left out."""
+        total: dict[int, int] = {}
+        for part in (*self.layers, *self.experts, self.output):
+            for kind, size_bytes in part.items():
+                total[kind] = total.get(kind, 0) + size_bytes
+        return tuple(GGML_TYPES[kind].name for kind in sorted(total, key=lambda kind: -total[kind]))
+
+
+def work_of(facts: ModelFacts) -> Work:
+    """Add up a model's matrices by layer and type; vectors cost next to nothing, the input embedding is looked up."""
+    layers: list[dict[int, int]] = [{} for _ in range(facts.n_layers)]
+    experts: list[dict[int, int]] = [{} for _ in range(facts.n_layers)]
+    embedding: dict[int, int] = {}
+    output: dict[int, int] = {}
+    for tensor in facts.tensors:
+        name = tensor.name
+        if len(tensor.shape) < 2:
+            continue
+        if name.startswith("blk."):
+            layer = int(name[4 : name.index(".", 4)])
+            if layer >= facts.n_layers:
+                continue
+            part = experts[layer] if "exps." in name and EXPERT_TENSOR.search(name) else layers[layer]
+            part[tensor.ggml_type] = part.get(tensor.ggml_type, 0) + tensor.size_bytes
+        elif name == "output.weight":
+            output = {tensor.ggml_type: tensor.size_bytes}
+        elif name == "token_embd.weight":
+            embedding = {tensor.ggml_type: tensor.size_bytes}
+    return Work(tuple(layers), tuple(experts), output or embedding)
+
+
+def decode_s(part: Bytes, rates: Mapping[str, Rate]) -> float:
+    """Return the seconds of reading these matrices once."""
+    return sum(size_bytes / rates[GGML_TYPES[kind].name].decode_bytes_per_s for kind, size_bytes in part.items())
+
+
+def prefill_s(part: Bytes, rates: Mapping[str, Rate]) -> float:
+    """Return the seconds of multiplying one token of a prompt with these matrices."""
+    seconds = 0.0
+    for kind, size_bytes in part.items():
+        ggml_type = GGML_TYPES[kind]
+        parameters = size_bytes * ggml_type.block_size / ggml_type.block_bytes
+        seconds += 2.0 * parameters / rates[ggml_type.name].prefill_flops
+    return seconds
+
+
+def running(values: Iterable[float]) -> Sums:
+    """Return running sums, starting with 0."""
+    return tuple(accumulate(values, initial=0.0))
+
+
+def query_elements(facts: ModelFacts, layer: int, cache: LayerCache) -> float:
+    """Return the elements of a layer's queries (heads × head size) that look back at what its cache keeps."""
+    heads, kv_heads = _at(facts, "attention.head_count", layer), _at(facts, "attention.head_count_kv", layer)
+    return (cache.k_width + (cache.v_width or cache.k_width)) / 2 * max(1.0, heads / (kv_heads or heads or 1.0))
+
+
+def _at(facts: ModelFacts, key: str, layer: int) -> float:
+    value = facts.hyperparameter(key, 0)
+    if isinstance(value, tuple):
+        return float(value[layer]) if layer < len(value) else 0.0
+    return float(value or 0)
