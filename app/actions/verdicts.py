@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from app.actions.context import Pronk
@@ -43,15 +43,23 @@ class JudgedModel:
 
 
 def judge_model(pronk: Pronk, model: LibraryModel, devices: Devices) -> JudgedModel:
-    """Return a model's verdict by the analytic plan (milliseconds); what is wrong with the file becomes `problem`."""
-    from app.actions.models import inspect_model  # heavy: the window opens without them
+    """Return a model's verdict by the analytic plan (milliseconds); what is wrong with the file becomes `problem`.
+
+    Wishes that the user keeps for the model and what was measured here count. Two judgements that say the same are
+    equal.
+    """
+    from app.actions.learned import what_was_learned  # heavy: the window opens without them
+    from app.actions.load_choice import read_choice
+    from app.actions.models import inspect_model
     from app.actions.plan import quick_plan
     from app.plan.words import verdict_sentence
 
     if model.missing or model.fault:
         return JudgedModel(model, problem=model.fault or f"The file is gone: {model.path}")
     try:
-        plan = quick_plan(inspect_model(pronk, str(model.path)), devices)
+        facts = inspect_model(pronk, str(model.path))
+        choice = read_choice(pronk, model.path)
+        plan = quick_plan(facts, devices, choice.request, what_was_learned(pronk, facts, devices))
     except AppError as error:
         return JudgedModel(model, problem=error.message)
-    return JudgedModel(model, plan, verdict_sentence(plan))
+    return JudgedModel(model, replace(plan, elapsed_ms=0.0), verdict_sentence(plan))

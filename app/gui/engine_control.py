@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -41,7 +41,12 @@ class EngineState:
     reason: str = ""
     hint: str = ""
     error_kind: str = ""
+    options: tuple[str, ...] = ()
+    """The wishes it is loaded with, in the command line's words, without --force."""
+
     plan: Mapping[str, Any] | None = None
+    taken: Mapping[str, int] = field(default_factory=dict)
+    """What loading took of each device, by id; empty until it is known."""
 
 
 class EngineControl(QObject):
@@ -53,6 +58,8 @@ class EngineControl(QObject):
 
     died = Signal(str)
     restarted = Signal()
+    replanned = Signal(str)
+    """Less memory was there than planned: the sentence that says what was done about it."""
 
     def __init__(self, pronk: Pronk, tasks: Tasks, ports: Ports, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -80,22 +87,28 @@ class EngineControl(QObject):
         """The engine that runs, None while there is none."""
         return self._engine
 
-    def load(self, name: str, title: str, path: str, force: bool = False) -> None:
-        """Load a model in place of the one that is loaded; returns at once."""
-        if self._state.path == path and self._state.kind in ("loading", "ready", "restarting") and not force:
+    def load(self, name: str, title: str, path: str, force: bool = False, options: tuple[str, ...] = ()) -> None:
+        """Load a model in place of the one that is loaded; returns at once.
+
+        options: wishes in the command line's words ("--context", "8192"). The same model with the same wishes is left
+        alone.
+        """
+        state = self._state
+        same = state.path == path and state.options == options
+        if same and state.kind in ("loading", "ready", "restarting") and not force:
             return
         self.leaving.emit()
         self._turn += 1
         old = self._take_engine()
-        self._set(EngineState("loading", name, title, path))
-        self._options = ("--force",) if force else ()
+        self._set(EngineState("loading", name, title, path, options=options))
+        self._options = (*options, "--force") if force else options
         self._begin(old)
 
     def ensure(self) -> None:
         """Load the chosen model again if its loading was called off or failed."""
         state = self._state
         if state.path and state.kind in ("off", "failed"):
-            self.load(state.model, state.title, state.path)
+            self.load(state.model, state.title, state.path, options=state.options)
 
     def unload(self) -> None:
         """End the engine; also calls a loading off."""
@@ -182,21 +195,19 @@ class EngineControl(QObject):
         self.changed.emit(state)
 
     def _on_event(self, turn: int, event: Mapping[str, Any]) -> None:
+        """Follow the engine; events that are not known say nothing."""
         if turn != self._turn:
             return
         match event.get("event"):
             case "ready":
                 self._set(replace(self._state, plan=event.get("plan")))
-            case "progress" if self._state.kind == "loading":
-                total = int(event.get("total_bytes") or 0)
-                percent = round(100 * int(event.get("done_bytes") or 0) / total) if total else 0
-                if percent != self._state.percent:
-                    self._set(replace(self._state, percent=percent))
+            case "replanned":
+                self._set(replace(self._state, plan=event.get("plan") or self._state.plan))
+                self.replanned.emit(str(event.get("reason") or ""))
+            case "progress":
+                self._on_progress(event)
             case "loaded":
-                revived = self._state.kind == "restarting"
-                self._set(replace(self._state, kind="ready", percent=100, reason=""))
-                if revived:
-                    self.restarted.emit()
+                self._on_loaded(event)
             case "engine_died":
                 self._set(replace(self._state, kind="restarting", reason=str(event.get("reason", ""))))
                 self.died.emit(self._state.reason)
@@ -205,6 +216,19 @@ class EngineControl(QObject):
                 self.restarted.emit()
             case "failed":
                 self._on_ended(turn, _error_of(event))
+
+    def _on_progress(self, event: Mapping[str, Any]) -> None:
+        total = int(event.get("total_bytes") or 0)
+        percent = round(100 * int(event.get("done_bytes") or 0) / total) if total else 0
+        if self._state.kind == "loading" and percent != self._state.percent:
+            self._set(replace(self._state, percent=percent))
+
+    def _on_loaded(self, event: Mapping[str, Any]) -> None:
+        revived = self._state.kind == "restarting"
+        taken = {str(id_): int(size) for id_, size in (event.get("taken") or {}).items()}
+        self._set(replace(self._state, kind="ready", percent=100, reason="", taken=taken))
+        if revived:
+            self.restarted.emit()
 
     def _on_ended(self, turn: int, error: AppError | Cancelled) -> None:
         """Start an engine again that was ready and ended by itself; a second time at once is a failure."""

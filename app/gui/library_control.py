@@ -80,7 +80,7 @@ class LibraryControl(QObject):
     def add(self, path: Path) -> None:
         """Put a GGUF file on the list."""
         self._tasks.run(
-            lambda _: _models().add_model(self._pronk, path), done=self._on_added, failed=self.failed.emit, owner=self
+            lambda _: _models().add_file(self._pronk, path), done=self._on_added, failed=self.failed.emit, owner=self
         )
 
     def remove(self, model: LibraryModel) -> None:

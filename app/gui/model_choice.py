@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from app.actions.context import Pronk
+from app.actions.load_choice import LoadChoice, keep_choice, read_choice
 from app.actions.verdicts import JudgedModel
 from app.core.errors import NotEnoughMemory
 from app.core.settings import save_settings
 from app.devices.values import Devices
 from app.gui.chat.page import ChatPage
-from app.gui.engine_control import EngineControl, EngineState
-from app.gui.library_control import LibraryControl, LibraryView
+from app.gui.engine_control import EngineState
+from app.gui.library_control import LibraryView
+from app.gui.plan.control import PlanControl
+from app.gui.plan.words import verdict_line
+from app.gui.plan.world import PlanWorld
 
 if TYPE_CHECKING:
     from app.actions.models import LibraryModel
@@ -24,28 +27,25 @@ if TYPE_CHECKING:
 class ModelChoice(QObject):
     """Joins library, engine and the conversation page's picker, verdict and details."""
 
-    def __init__(
-        self,
-        pronk: Pronk,
-        library: LibraryControl,
-        engine: EngineControl,
-        page: ChatPage,
-        parent: QObject | None = None,
-    ) -> None:
+    def __init__(self, world: PlanWorld, page: ChatPage, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._pronk = pronk
-        self._library = library
-        self._engine = engine
+        self._world = world
+        self._pronk = world.pronk
+        self._library = world.library
+        self._engine = world.engine
         self._page = page
         self._wanted = ""
         self._chosen = ""
-        library.changed.connect(self._on_library)
-        library.devices_found.connect(self._on_devices)
-        library.failed.connect(page.notice.show_error)
-        library.added.connect(self._on_added)
-        engine.changed.connect(self._on_engine)
+        self.plans = PlanControl(world, page.details.panel, self)
+        self.plans.load_asked.connect(self.use_with)
+        self._library.changed.connect(self._on_library)
+        self._library.devices_found.connect(self._on_devices)
+        self._library.failed.connect(page.notice.show_error)
+        self._library.added.connect(self._on_added)
+        self._engine.changed.connect(self._on_engine)
+        self._engine.replanned.connect(self._on_replanned)
         page.header.picker.chosen.connect(self.use)
-        page.header.load_cancelled.connect(engine.unload)
+        page.header.load_cancelled.connect(self._engine.unload)
 
     def start(self, model: str = "") -> None:
         """List the models, find the devices, and load `model` (a name or a file), or the one used last."""
@@ -57,16 +57,23 @@ class ModelChoice(QObject):
         self._library.find_devices()
 
     def use(self, judged: JudgedModel, force: bool = False) -> None:
-        """Load a model of the library."""
+        """Load a model of the library, as the user wants it loaded."""
         if judged.problem:
             return
         self._chosen = judged.path
         self._page.header.picker.set_current(judged.path)
         self._show_plan(judged)
-        self._engine.load(judged.model.name, judged.title, judged.path, force)
+        choice = read_choice(self._pronk, judged.path)
+        self._engine.load(judged.model.name, judged.title, judged.path, force, choice.words)
         settings = self._pronk.settings()
         if settings.last_model != judged.path:
             save_settings(self._pronk.home.settings, replace(settings, last_model=judged.path))
+
+    def use_with(self, judged: JudgedModel, choice: LoadChoice, force: bool = False) -> None:
+        """Load a model with these wishes, now and from now on."""
+        keep_choice(self._pronk, judged.path, choice)
+        self.use(judged, force)
+        self._library.refresh()
 
     def use_file(self, path: str) -> None:
         """Put a file into the library, if it is not there, and load it."""
@@ -96,16 +103,21 @@ class ModelChoice(QObject):
             self._wanted = str(model.path)
 
     def _on_devices(self, devices: Devices) -> None:
-        self._page.details.set_names({gpu.id: gpu.name for gpu in devices.gpus})
         if devices.notes:
             self._page.notice.show_text(devices.notes[0], " ".join(devices.notes[1:]))
 
     def _on_engine(self, state: EngineState) -> None:
+        plan = self._world.loaded_plan() if state.kind == "ready" else None
+        if plan is not None:
+            self._page.header.show_verdict(verdict_line(plan))
         self._page.header.show_state(state)
         if state.kind == "failed":
             self._on_load_failed(state)
-        if state.plan is not None:
-            self._page.details.show_plan(state.plan, measured=state.kind == "ready")
+
+    def _on_replanned(self, reason: str) -> None:
+        self._page.notice.show_text(
+            reason or self.tr("There was less memory than planned: the model is loaded smaller.")
+        )
 
     def _on_load_failed(self, state: EngineState) -> None:
         too_big = state.error_kind == NotEnoughMemory.kind
@@ -114,19 +126,12 @@ class ModelChoice(QObject):
             state.reason,
             state.hint,
             words,
-            lambda: self._engine.load(state.model, state.title, state.path, force=too_big),
+            lambda: self._engine.load(state.model, state.title, state.path, too_big, state.options),
             kind="danger",
         )
 
     def _show_plan(self, judged: JudgedModel) -> None:
-        self._page.header.show_verdict(judged.sentence)
+        self.plans.target(judged)
+        if self._engine.state.kind != "ready" or self._engine.state.path != judged.path:
+            self._page.header.show_verdict(judged.sentence)
         self._page.header.show_state(self._engine.state)
-        if judged.plan is not None and self._engine.state.plan is None:
-            self._page.details.show_plan(_document(judged))
-
-
-def _document(judged: JudgedModel) -> dict[str, Any]:
-    from app.plan.json import plan_document
-
-    assert judged.plan is not None
-    return plan_document(judged.plan)

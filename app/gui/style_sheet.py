@@ -36,7 +36,14 @@ QPushButton[kind="primary"]:focus { border: 2px solid $text; }
 QPushButton[kind="link"] { background: transparent; border: 2px solid transparent; color: $accent; padding: 0 4px;
     min-height: 24px; font-weight: 600; }
 QPushButton[kind="link"]:hover { text-decoration: underline; }
+QPushButton[kind="link"]:disabled { background: transparent; color: $muted; font-weight: 400; }
 QPushButton[kind="link"]:focus { border: 2px solid $accent; border-radius: 6px; }
+QPushButton:checked { background: $raised; }
+QPushButton[kind="disclosure"] { background: transparent; border: 2px solid transparent; text-align: left;
+    padding: 0 4px 0 0; min-height: 24px; font-weight: 600; }
+QPushButton[kind="disclosure"]:checked { background: transparent; }
+QPushButton[kind="disclosure"]:hover { background: $raised; }
+QPushButton[kind="disclosure"]:focus { border: 2px solid $accent; border-radius: 6px; }
 QPushButton[kind="nav"] { background: transparent; border: 2px solid transparent; text-align: left; padding: 0 8px;
     min-height: 32px; }
 QPushButton[kind="nav"]:hover { background: $hover; }
@@ -58,6 +65,24 @@ QToolButton:focus { border: 2px solid $accent; }
 QLineEdit, QComboBox { background: $surface; border: 1px solid $border; border-radius: 8px; padding: 0 8px;
     min-height: 30px; selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit:focus, QComboBox:focus { border: 2px solid $accent; padding: 0 7px; min-height: 28px; }
+
+QDoubleSpinBox { background: $surface; border: 1px solid $border; border-radius: 8px; padding: 0 8px; min-height: 26px;
+    selection-background-color: $accent; selection-color: $on_accent; }
+QDoubleSpinBox:focus { border: 2px solid $accent; padding: 0 7px; min-height: 24px; }
+
+QDoubleSpinBox QLineEdit, QDoubleSpinBox QLineEdit:focus { background: transparent; border: none; border-radius: 0;
+    padding: 0 6px; min-height: 0; }
+
+QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { width: 0; border: none; }
+
+QSlider { min-height: 24px; max-height: 24px; }
+QSlider::groove:horizontal { height: 4px; border-radius: 2px; background: $border; margin: 0 2px; }
+QSlider::sub-page:horizontal { height: 4px; border-radius: 2px; background: $accent; margin: 0 2px; }
+QSlider::handle:horizontal { width: 16px; height: 16px; border-radius: 9px; margin: -7px 0; background: $surface;
+    border: 1px solid $muted; }
+QSlider::handle:horizontal:hover { border-color: $accent; }
+QSlider:focus { border: none; }
+QSlider::handle:horizontal:focus { border: 2px solid $accent; width: 14px; height: 14px; }
 
 QListView { background: transparent; border: none; outline: none; }
 QListView QLineEdit { min-height: 24px; padding: 0 4px; border-radius: 4px; }

@@ -5,6 +5,7 @@ from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QPaintEvent, QResi
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from app.actions.context import Pronk
+from app.actions.load_choice import LoadChoice
 from app.actions.verdicts import JudgedModel
 from app.gui.chat.controller import ChatController
 from app.gui.chat.page import ChatPage
@@ -15,6 +16,7 @@ from app.gui.garbage import UiGarbage
 from app.gui.library_control import LibraryControl
 from app.gui.model_choice import ModelChoice
 from app.gui.models.page import ModelsPage
+from app.gui.plan.world import PlanWorld
 from app.gui.ports import Ports
 from app.gui.sidebar import Sidebar
 from app.gui.status_bar import StatusBar
@@ -49,12 +51,13 @@ class Window(QMainWindow):
         self.library = LibraryControl(pronk, tasks, ports, self)
         self.sidebar = Sidebar(self)
         self.chat = ChatPage(tasks, self)
-        self.models = ModelsPage(self.library, self)
+        world = PlanWorld(pronk, tasks, ports, self.library, self.engine)
+        self.models = ModelsPage(world, self)
         self.convert = ConvertPage(pronk, tasks, self.library, self)
         self.status = StatusBar(self)
         self.controller = ChatController(pronk, self.chat, tasks, self.engine, self)
         self.conversations = ConversationsControl(pronk, tasks, self.sidebar, self.controller, self.chat.notice, self)
-        self.choice = ModelChoice(pronk, self.library, self.engine, self.chat, self)
+        self.choice = ModelChoice(world, self.chat, self)
         self._pages = {"chat": self.chat, "models": self.models, "convert": self.convert}
         self._stack = QStackedWidget()
         self._garbage = UiGarbage(self)
@@ -155,6 +158,7 @@ class Window(QMainWindow):
         self.chat.header.picker.list_opened.connect(self.library.look_again)
         self.models.convert_asked.connect(lambda: self.show_page("convert"))
         self.models.chat_asked.connect(self._on_chat_with)
+        self.models.load_asked.connect(self._on_load_with)
         self.convert.chat_asked.connect(self._on_chat_with_file)
         self.engine.changed.connect(self.status.show_state)
         self.status.sidebar_asked.connect(self._on_fold)
@@ -166,7 +170,7 @@ class Window(QMainWindow):
             (self.tr("Write"), QKeySequence("Ctrl+L"), lambda: self.show_page("chat")),
             (self.tr("Rename the conversation"), QKeySequence("F2"), self.sidebar.conversations.rename_current),
             (self.tr("Stop the answer"), QKeySequence("Esc"), self.chat.composer.escape),
-            (self.tr("Details"), QKeySequence("Ctrl+D"), self.chat.header.toggle_details),
+            (self.tr("How it fits"), QKeySequence("Ctrl+D"), self.chat.header.toggle_details),
             (self.tr("Show or hide the sidebar"), QKeySequence("Ctrl+B"), self._on_fold),
             (self.tr("Quit"), QKeySequence.StandardKey.Quit, self.close),
         ):
@@ -185,6 +189,10 @@ class Window(QMainWindow):
 
     def _on_chat_with(self, judged: JudgedModel, force: bool) -> None:
         self.choice.use(judged, force)
+        self.show_page("chat")
+
+    def _on_load_with(self, judged: JudgedModel, choice: LoadChoice, force: bool) -> None:
+        self.choice.use_with(judged, choice, force)
         self.show_page("chat")
 
     def _on_chat_with_file(self, path: str) -> None:

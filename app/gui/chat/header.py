@@ -1,4 +1,4 @@
-"""The conversation's head: which model answers, what that means on this computer, and the switch for details."""
+"""The conversation's head: which model answers, what that means on this computer, and the switch for its plan."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QWidget
@@ -29,7 +29,7 @@ class ChatHeader(QFrame):
         self._progress.setFixedWidth(120)
         self._progress.setAccessibleName(self.tr("Loading"))
         self._cancel = push_button(self.tr("Cancel"), self.load_cancelled.emit, "link")
-        self._details = icon_button("chart-bar", self.tr("Details: how the model uses memory"), lambda: None)
+        self._details = icon_button("chart-bar", self.tr("How it fits in memory (Ctrl+D)"), lambda: None)
         self._details.setCheckable(True)
         self._details.toggled.connect(self.details_toggled)
         layout = QHBoxLayout(self)

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.chat.values import Message
 from app.gui.chat.composer import Composer
-from app.gui.chat.details import DetailsPanel
+from app.gui.chat.details import DetailsPane
 from app.gui.chat.empty import EmptyConversation
 from app.gui.chat.header import ChatHeader
 from app.gui.chat.links import offer_link
@@ -32,7 +32,7 @@ class ChatPage(QWidget):
         self.messages = MessageList(tasks, self)
         self.empty = EmptyConversation(self)
         self.composer = Composer(self)
-        self.details = DetailsPanel(self)
+        self.details = DetailsPane(self)
         self._editing = False
         self._middle = QStackedWidget(self)
         self._middle.addWidget(self.empty)

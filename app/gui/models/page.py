@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.gui.library_control import LibraryControl, LibraryView
+from app.actions.verdicts import JudgedModel
+from app.gui.library_control import LibraryView
+from app.gui.measure.card import MeasureCard
+from app.gui.measure.control import MeasureControl
 from app.gui.models.row import ModelRow
+from app.gui.plan.control import PlanControl
+from app.gui.plan.panel import PlanPanel
+from app.gui.plan.world import PlanWorld
 from app.gui.widgets.buttons import push_button
 from app.gui.widgets.column import page_column
 from app.gui.widgets.labels import plain_label
@@ -22,25 +28,42 @@ if TYPE_CHECKING:
 
 
 class ModelsPage(QWidget):
-    """A list of models; each can be talked to or taken off the list."""
+    """A list of models; each can be talked to, planned, or taken off the list."""
 
     chat_asked = Signal(object, bool)
+    load_asked = Signal(object, object, bool)
+    """A JudgedModel, the LoadChoice, and whether to load although it is too big."""
+
     convert_asked = Signal()
 
-    def __init__(self, library: LibraryControl, parent: QWidget | None = None) -> None:
+    def __init__(self, world: PlanWorld, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("page")
-        self._library = library
+        self._library = world.library
         self.notice = Notice(self)
+        self.panel = PlanPanel()
+        self.panel.hide()
+        self.plans = PlanControl(world, self.panel, self)
+        self.plans.load_asked.connect(self.load_asked)
+        self.measure = MeasureCard()
+        self.measuring = MeasureControl(world, self.measure, self.notice, self)
         self.rows: list[ModelRow] = []
         self._list = QVBoxLayout()
         self._list.setSpacing(8)
+        self._empty = plain_label(
+            self.tr(
+                "The library is empty. Add a GGUF file that you have, or convert a checkpoint "
+                "(a folder with config.json and *.safetensors) to one."
+            ),
+            "muted",
+            wrap=True,
+        )
         self._build()
-        library.changed.connect(self._on_changed)
-        library.added.connect(self._on_added)
-        library.removed.connect(self._on_removed)
-        library.failed.connect(self.notice.show_error)
-        self._on_changed(library.view)
+        self._library.changed.connect(self._on_changed)
+        self._library.added.connect(self._on_added)
+        self._library.removed.connect(self._on_removed)
+        self._library.failed.connect(self.notice.show_error)
+        self._on_changed(self._library.view)
 
     def choose_file(self) -> None:
         """Ask for a GGUF file and add it."""
@@ -49,6 +72,16 @@ class ModelsPage(QWidget):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(self._on_files)
         dialog.open()
+
+    def show_plan(self, row: ModelRow | None) -> None:
+        """Unfold this model's plan in its card, and fold the one that was open."""
+        for other in self.rows:
+            if other is not row:
+                other.unfold(None)
+        self.panel.hide()
+        self.plans.target(row.judged if row is not None else None)
+        if row is not None:
+            row.unfold(self.panel)
 
     def _on_files(self, names: list[str]) -> None:
         for name in names:
@@ -62,30 +95,38 @@ class ModelsPage(QWidget):
         inner = page_column(self, COLUMN_PX)
         inner.addLayout(head)
         inner.addWidget(self.notice)
+        inner.addWidget(self._empty)
         inner.addLayout(self._list)
+        inner.addWidget(self.measure)
         inner.addStretch(1)
 
     def _on_changed(self, view: LibraryView) -> None:
-        while (item := self._list.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.hide()
-                widget.deleteLater()
-        self.rows = [ModelRow(judged) for judged in view.models]
-        for row in self.rows:
-            row.chat_asked.connect(lambda force, judged=row.judged: self.chat_asked.emit(judged, force))
-            row.remove_asked.connect(lambda model=row.judged.model: self._library.remove(model))
-            self._list.addWidget(row)
-        if not self.rows:
-            self._list.addWidget(
-                plain_label(
-                    self.tr(
-                        "The library is empty. Add a GGUF file that you have, or convert a checkpoint "
-                        "(a folder with config.json and *.safetensors) to one."
-                    ),
-                    "muted",
-                    wrap=True,
-                )
-            )
+        """Show the list; cards of models that stay are kept, with the keyboard and the plan in them."""
+        kept = {row.judged.path: row for row in self.rows}
+        rows = [kept.pop(judged.path) if judged.path in kept else self._row(judged) for judged in view.models]
+        for row in kept.values():
+            self._drop(row)
+        for at, (row, judged) in enumerate(zip(rows, view.models, strict=True)):
+            row.show_model(judged)
+            if self._list.indexOf(row) != at:
+                self._list.insertWidget(at, row)
+        self.rows = rows
+        self._empty.setVisible(not rows)
+
+    def _row(self, judged: JudgedModel) -> ModelRow:
+        row = ModelRow(judged)
+        row.chat_asked.connect(lambda force: self.chat_asked.emit(row.judged, force))
+        row.plan_asked.connect(lambda: self.show_plan(row if row.plan_button.isChecked() else None))
+        row.remove_asked.connect(lambda: self._library.remove(row.judged.model))
+        return row
+
+    def _drop(self, row: ModelRow) -> None:
+        if row.isAncestorOf(self.panel):
+            self.show_plan(None)
+            self.panel.setParent(None)
+        self._list.removeWidget(row)
+        row.hide()
+        row.deleteLater()
 
     def _on_added(self, model: LibraryModel) -> None:
         self.notice.show_text(self.tr("{0} is in the library.").format(model.name))

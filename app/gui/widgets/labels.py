@@ -82,6 +82,29 @@ class WrapLabel(PlainLabel):
             self.setFixedHeight(max(needed.height(), self.fontMetrics().height()))
 
 
+class SteadyLabel(WrapLabel):
+    """Wrapping text that never gets lower at one width: what stands below it does not jump while the text changes."""
+
+    def __init__(self, kind: str = "", parent: QWidget | None = None) -> None:
+        self._width = 0
+        self._lowest_px = 0
+        super().__init__("", parent)
+        self.setProperty("kind", kind)
+        self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+
+    def forget(self) -> None:
+        """Take the height of the text again: it is about something else now."""
+        self._lowest_px = 0
+        self._fit()
+
+    def _fit(self) -> None:
+        if self.width() != self._width:
+            self._width, self._lowest_px = self.width(), 0
+        super()._fit()
+        self._lowest_px = max(self._lowest_px, self.maximumHeight())
+        self.setFixedHeight(self._lowest_px)
+
+
 class ElidedLabel(PlainLabel):
     """One line that is cut with … when it has no room; the tooltip then holds all of it."""
 

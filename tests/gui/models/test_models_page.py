@@ -105,5 +105,7 @@ def test_details_show_the_plan_in_bytes(qtbot: QtBot, open_window: OpenWindow) -
     window = open_window()
     window.chat.header.toggle_details()
     assert window.chat.details.isVisible()
-    assert "All 31 layers on the processor" in window.chat.details.headline
-    assert any("Weights 98.0 MB" in name for name in window.chat.details.bars)
+    panel = window.chat.details.panel
+    qtbot.waitUntil(lambda: panel.view.source == "loaded")
+    assert panel.placement == "All 31 layers on the processor · 8,192 context · KV f16"
+    assert any("Weights 98.0 MB" in name for name in panel.bars.names)

@@ -1,0 +1,1 @@
+"""How a model fits in memory, and the sliders that change it."""

@@ -1,0 +1,265 @@
+"""Plans one model as the user's wishes change: at once by formulas, then exactly by llama.cpp's dry run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.actions.load_choice import AUTOMATIC, LoadChoice, keep_choice, read_choice
+from app.actions.verdicts import JudgedModel
+from app.core.errors import AppError
+from app.gui.engine_control import EngineState
+from app.gui.plan.live import LiveMemory
+from app.gui.plan.panel import PlanPanel
+from app.gui.plan.values import PlanView, Reading, Source
+from app.gui.plan.world import PlanWorld
+from app.gui.throttle import Throttle
+
+if TYPE_CHECKING:
+    from app.actions.context import Pronk
+    from app.devices.values import Devices
+    from app.library.facts import ModelFacts
+    from app.plan.values import Learned, LoadPlan
+
+SETTLE_MS = 80
+"""The dry run is asked once the wishes have been the same for so long."""
+
+SLOW_MS = 30
+"""A plan by formulas that takes longer is made at most a few times a second while a slider moves."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a plan is made from."""
+
+    path: str
+    facts: ModelFacts
+    devices: Devices
+    learned: Learned
+
+
+class PlanControl(QObject):
+    """Joins one panel with planner and engine; works only while the panel is seen."""
+
+    load_asked = Signal(object, object, bool)
+    """A JudgedModel, the LoadChoice, and whether to load although it is too big."""
+
+    def __init__(self, world: PlanWorld, panel: PlanPanel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._world = world
+        self._panel = panel
+        self._judged: JudgedModel | None = None
+        self._choice = AUTOMATIC
+        self._known: Known | None = None
+        self._turn = 0
+        self._asking = False
+        self._plan_ms = 0.0
+        self._reading: Reading | None = None
+        self._engine_was = EngineState()
+        self._kept = AUTOMATIC
+        self.live = LiveMemory(world, self)
+        self._throttle = Throttle(self._plan, self)
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(SETTLE_MS)
+        self._settled.timeout.connect(self._ask)
+        self.live.read.connect(self._on_reading)
+        panel.wished.connect(self.wish)
+        panel.automatic_asked.connect(self._on_automatic)
+        panel.load_asked.connect(self._on_load)
+        panel.visibility_changed.connect(self._on_visibility)
+        world.library.changed.connect(lambda _: self._look())
+        world.engine.changed.connect(self._on_engine)
+
+    @property
+    def judged(self) -> JudgedModel | None:
+        """The model that is planned."""
+        return self._judged
+
+    def target(self, judged: JudgedModel | None) -> None:
+        """Plan this model, with the wishes kept for it."""
+        same = judged is not None and self._judged is not None and judged.path == self._judged.path
+        self._judged = judged
+        if not same:
+            self._known = None
+            self._kept = self._choice = AUTOMATIC
+            self._take_kept()
+            self._look()
+
+    def wish(self, choice: LoadChoice) -> None:
+        """Plan with these wishes: by formulas at once."""
+        self._choice = choice
+        if self._known is None:
+            return
+        if self._plan_ms > SLOW_MS:
+            self._throttle.request()
+        else:
+            self._plan()
+
+    def _look(self) -> None:
+        """Read what is known of model and computer, then plan."""
+        judged, devices = self._judged, self._world.library.view.devices
+        if not self._panel.isVisible():
+            self._known = None
+        elif judged is None:
+            self._panel.show_message(self.tr("Choose a model to see how it uses memory."))
+        elif judged.problem:
+            self._panel.show_message(judged.problem, "danger")
+        elif devices is None:
+            self._panel.show_message(self.tr("Looking at this computer…"))
+        else:
+            self._read(judged.path, devices)
+
+    def _read(self, path: str, devices: Devices) -> None:
+        if self._panel.view.plan is None:
+            self._panel.show_message(self.tr("Reading the model's header…"))
+        self._world.tasks.run(
+            lambda _: _known(self._world.pronk, path, devices),
+            done=self._on_known,
+            failed=lambda error: self._on_unreadable(path, error),
+            owner=self,
+        )
+
+    def _on_known(self, known: Known) -> None:
+        if self._judged is not None and known.path == self._judged.path:
+            self._known = known
+            self._plan()
+
+    def _on_unreadable(self, path: str, error: AppError) -> None:
+        if self._judged is not None and path == self._judged.path:
+            self._panel.show_message(error.message, "danger")
+
+    def _plan(self) -> None:
+        """Show the plan by formulas and ask for the exact one; the engine's own plan where these are its wishes."""
+        known = self._known
+        if known is None:
+            return
+        self._turn += 1
+        self._settled.stop()
+        loaded = self._loaded(known.path)
+        if loaded is not None:
+            self._show(known, loaded, "loaded")
+            return
+        from app.actions.plan import quick_plan  # heavy: the window opens without it
+
+        try:
+            plan = quick_plan(known.facts, self._devices(known), self._choice.request, known.learned)
+        except AppError as error:
+            self._show_problem(error)
+            return
+        self._plan_ms = plan.elapsed_ms
+        self._show(known, plan, "asking")
+        self._settled.start()
+
+    def _ask(self) -> None:
+        """Ask for the exact plan of the newest wishes; one question at a time."""
+        known = self._known
+        if known is None or self._asking or not self._panel.isVisible():
+            return
+        self._asking = True
+        turn, devices, request = self._turn, self._devices(known), self._choice.request
+        world = self._world
+        world.tasks.run(
+            lambda _: world.ports.plan_exactly(world.pronk, known.facts, devices, request),
+            done=lambda plan: self._on_exact(turn, plan),
+            failed=lambda error: self._on_refused(turn, error),
+            owner=self,
+        )
+
+    def _on_exact(self, turn: int, plan: LoadPlan) -> None:
+        self._asking = False
+        if turn != self._turn:
+            self._ask_later()
+        elif self._known is not None:
+            self._show(self._known, plan, "exact" if plan.method == "dry_run" else "estimate")
+
+    def _on_refused(self, turn: int, error: AppError) -> None:
+        self._asking = False
+        if turn != self._turn:
+            self._ask_later()
+        else:
+            self._show_problem(error)
+
+    def _ask_later(self) -> None:
+        """Ask for the newest wishes, unless they change just now or the engine's plan is shown."""
+        if not self._settled.isActive() and self._panel.view.source == "asking":
+            self._ask()
+
+    def _show(self, known: Known, plan: LoadPlan, source: Source) -> None:
+        view = PlanView(self._choice, plan, source, known.devices, known.facts.context_length)
+        self._panel.show_view(view, loaded=source == "loaded")
+
+    def _show_problem(self, error: AppError) -> None:
+        view = self._panel.view
+        if view.plan is None:
+            self._panel.show_message(error.message, "danger")
+        else:
+            self._panel.show_view(replace(view, choice=self._choice, problem=error.message))
+
+    def _loaded(self, path: str) -> LoadPlan | None:
+        state = self._world.engine.state
+        if state.path != path or state.options != self._choice.words:
+            return None
+        return self._world.loaded_plan()
+
+    def _devices(self, known: Known) -> Devices:
+        """Return the devices with what is free now, what Pronk's own engine holds counted as free."""
+        reading, devices = self._reading, known.devices
+        if reading is None or devices.simulated:
+            return devices
+        free = reading.gpu_free_bytes
+        gpus = tuple(replace(gpu, free_bytes=free.get(gpu.id, gpu.free_bytes)) for gpu in devices.gpus)
+        available = min(devices.memory.total_bytes, reading.available_bytes)
+        return replace(devices, gpus=gpus, memory=replace(devices.memory, available_bytes=available))
+
+    def _on_reading(self, reading: Reading) -> None:
+        self._reading = reading
+        self._panel.show_reading(reading)
+
+    def _on_load(self, force: bool) -> None:
+        if self._judged is not None:
+            self.load_asked.emit(self._judged, self._choice, force)
+
+    def _on_automatic(self) -> None:
+        if self._judged is not None:
+            keep_choice(self._world.pronk, self._judged.path, AUTOMATIC)
+            self._kept = AUTOMATIC
+            self._panel.context.slider.setFocus()
+            self.wish(AUTOMATIC)
+
+    def _take_kept(self) -> None:
+        """Take the wishes that are kept for the model, if they changed since they were read last."""
+        kept = AUTOMATIC if self._judged is None else read_choice(self._world.pronk, self._judged.path)
+        if kept != self._kept:
+            self._kept = self._choice = kept
+
+    def _on_engine(self, state: EngineState) -> None:
+        """Plan anew when the engine has begun, ended or changed its plan; percents are no reason."""
+        was, self._engine_was = self._engine_was, state
+        if was.path == state.path and was.kind == state.kind and was.plan is state.plan:
+            return
+        if self._panel.isVisible() and self._judged is not None and state.path == self._judged.path:
+            self._take_kept()
+            self._plan()
+
+    def _on_visibility(self, visible: bool) -> None:
+        if visible:
+            self._take_kept()
+            self.live.start()
+            self._look()
+        else:
+            self.live.stop()
+            self._settled.stop()
+            self._throttle.stop()
+            self._reading = None
+
+
+def _known(pronk: Pronk, path: str, devices: Devices) -> Known:
+    from app.actions.learned import what_was_learned
+    from app.actions.models import inspect_model
+    from app.actions.plan import quick_plan  # noqa: F401 - loaded here, not on the window's thread
+
+    facts = inspect_model(pronk, path)
+    return Known(path, facts, devices, what_was_learned(pronk, facts, devices))
