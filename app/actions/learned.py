@@ -1,12 +1,23 @@
 """What earlier runs on this computer taught the planner: reserves that loads needed, speeds that were measured."""
 
+from dataclasses import replace
+
 from app.actions.context import Pronk
+from app.actions.rates import measure_missing, rates_for
 from app.actions.reserves import reserves_for
 from app.devices.values import Devices
 from app.library.facts import ModelFacts
 from app.plan.values import Learned
 
 
-def what_was_learned(pronk: Pronk, facts: ModelFacts, devices: Devices) -> Learned:
-    """Return what is known of these devices and models like this one; nothing of simulated devices."""
-    return Learned(reserves_for(pronk, facts, devices))
+def what_was_learned(
+    pronk: Pronk, facts: ModelFacts, devices: Devices, *, measures: bool = False, rpc: tuple[str, ...] = ()
+) -> Learned:
+    """Return what is known of these devices and models like this one; no reserves of simulated devices.
+
+    measures: speeds that a plan of this model needs and nobody knows are measured first, once (seconds). rpc: the
+    computers that `devices` was found with.
+    """
+    if measures:
+        measure_missing(pronk, facts, devices, rpc)
+    return replace(rates_for(pronk, devices), reserves=reserves_for(pronk, facts, devices))

@@ -58,12 +58,14 @@ def plan_here(
     simulated_gpus: tuple[tuple[str, int], ...] = (),
     ram_bytes: int | None = None,
     rpc: tuple[str, ...] = (),
+    *,
+    measures: bool = False,
 ) -> tuple[Devices, LoadPlan]:
-    """Find the devices and plan on them, with one helper for both."""
+    """Find the devices and plan on them, with one helper for both; `measures` as what_was_learned takes it."""
     cards = tuple(simulated_gpu(index, *card) for index, card in enumerate(simulated_gpus))
     with _helper(pronk, rpc, cards) as helper:
         devices = probe_with(helper, pronk, simulated_gpus, ram_bytes)
-        learned = what_was_learned(pronk, facts, devices)
+        learned = what_was_learned(pronk, facts, devices, measures=measures and not devices.simulated, rpc=rpc)
         return devices, _timed(facts, devices, request, _dry_run(helper, pronk), learned)
 
 

@@ -34,7 +34,9 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
         plan = read_plan(arguments.plan)
     else:
         ram_bytes = None if arguments.ram is None else parse_size(arguments.ram)
-        devices, plan = plan_here(pronk, facts, request, simulated_gpus(arguments), ram_bytes, tuple(arguments.rpc))
+        devices, plan = plan_here(
+            pronk, facts, request, simulated_gpus(arguments), ram_bytes, tuple(arguments.rpc), measures=True
+        )
         notes = devices.notes
     if arguments.json:
         from app.plan.json import plan_document

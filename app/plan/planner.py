@@ -59,7 +59,7 @@ def _plan_on(
 ) -> LoadPlan:
     budgets = budgets_of(devices, request.reserve_bytes, learned.reserves)
     model = study(facts, budgets)
-    search = Search(request, Knowledge(model, budgets), throughputs_of(devices, budgets))
+    search = Search(request, Knowledge(model, budgets), throughputs_of(devices, budgets, learned))
     search, choice, failure = _refined(search, dry_run)
     plan = _load_plan(search, choice, devices)
     reasons = explain(search, choice, plan, failure)

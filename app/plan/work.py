@@ -26,12 +26,18 @@ class Work:
     output: Bytes
 
     @cached_property
-    def types(self) -> tuple[str, ...]:
-        """The names of the types, those with the most bytes first; types unknown here are left out."""
+    def bytes_by_type(self) -> Bytes:
+        """All of it, by type."""
         total: dict[int, int] = {}
         for part in (*self.layers, *self.experts, self.output):
             for kind, size_bytes in part.items():
                 total[kind] = total.get(kind, 0) + size_bytes
+        return total
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The names of the types, those with the most bytes first."""
+        total = self.bytes_by_type
         return tuple(GGML_TYPES[kind].name for kind in sorted(total, key=lambda kind: -total[kind]))
 
 

@@ -1,0 +1,244 @@
+"""How fast this computer's devices are: measured in a child, kept per device, engine and quantization type.
+
+home/cache/rates.json: {identity of a device: {"pace": entry, "types": {name: entry}, "tuned": {…}}}. An entry holds
+figures, how often they were measured, and which share of the processor other programs took meanwhile.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.actions.context import Pronk
+from app.core.errors import AppError, NotEnoughDisk
+from app.core.files import write_atomic
+from app.devices.values import Cpu, Devices
+from app.jobs.commands import module_command
+from app.jobs.helper import Helper
+from app.library.facts import ModelFacts
+from app.library.ggml_types import GGML_TYPES
+from app.plan.throughput import HOST
+from app.plan.values import Learned, Pace, Rate
+from app.plan.work import work_of
+
+CACHE_NAME = "rates.json"
+ASK_TIMEOUT_S = 60.0
+# What a plan may spend on measuring what it needs; the rest waits for the next one.
+PLAN_BUDGET_S = 4.0
+# A measurement beside other programs is too slow: it is done again with the next plan, three times at most.
+MOST_OTHERS = 0.1
+MOST_TRIES = 3
+# A type with less of a model's bytes decides nothing.
+LEAST_SHARE = 0.02
+TYPE_NUMBERS = {ggml_type.name: number for number, ggml_type in GGML_TYPES.items()}
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Measurable:
+    """A device that can be measured, and the key its figures are kept under."""
+
+    id: str
+    identity: str
+    n_threads: int
+
+
+@dataclass
+class Book:
+    """The kept figures, in memory."""
+
+    path: Path
+    devices: dict[str, Entry] = field(default_factory=dict)
+
+    def entries(self, device: Measurable) -> Entry:
+        """Return a device's figures, to read and to add to."""
+        known: Entry = self.devices.setdefault(device.identity, {})
+        known.setdefault("types", {})
+        return known
+
+    def add_pace(self, device: Measurable, entry: Entry) -> None:
+        """Keep what a device takes besides weights."""
+        known = self.entries(device)
+        known["pace"] = better(known.get("pace"), entry, least=True)
+
+    def add_type(self, device: Measurable, name: str, entry: Entry) -> None:
+        """Keep a device's speed with one type."""
+        types = self.entries(device)["types"]
+        types[name] = better(types.get(name), entry, least=False)
+
+    def save(self) -> None:
+        """Write the file; a cache that cannot be written costs only later measurements."""
+        with suppress(NotEnoughDisk):
+            write_atomic(self.path, json.dumps(self.devices, indent=1).encode())
+
+
+def open_book(pronk: Pronk) -> Book:
+    """Read what is kept; a file that is damaged counts as none."""
+    path = pronk.home.cache / CACHE_NAME
+    try:
+        devices = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        devices = {}
+    return Book(path, devices if isinstance(devices, dict) else {})
+
+
+def better(known: Entry | None, new: Entry, least: bool) -> Entry:
+    """Return the better figures of two measurements; other programs only ever make one worse."""
+    tries = int((known or {}).get("tries", 0)) + 1
+    if known is None or "failed" in known or "failed" in new:
+        return {**new, "tries": tries}
+    choose = min if least else max
+    figures = {name: choose(known[name], value) for name, value in new.items() if name != "others"}
+    return {**figures, "others": min(known["others"], new["others"]), "tries": tries}
+
+
+def is_sure(entry: Entry | None) -> bool:
+    """Tell whether an entry needs no other measurement."""
+    if entry is None:
+        return False
+    return "failed" in entry or entry["others"] <= MOST_OTHERS or entry["tries"] >= MOST_TRIES
+
+
+def measurables(book: Book, devices: Devices) -> tuple[Measurable, ...]:
+    """Return the devices of this computer, the processor first; none of simulated ones but the processor."""
+    n_threads = _tuned(book, devices).get("n_threads") or max(1, devices.cpu.physical_cores)
+    host = Measurable(HOST, f"{_cpu_key(devices)} | {n_threads} threads", n_threads)
+    if devices.simulated:
+        return (host,)
+    return (
+        host,
+        *(
+            Measurable(gpu.id, " | ".join((gpu.id, gpu.name, gpu.driver, devices.engine_version)), 1)
+            for gpu in devices.gpus
+            if gpu.total_bytes > 0
+        ),
+    )
+
+
+def rates_for(pronk: Pronk, devices: Devices) -> Learned:
+    """Return what was measured of these devices and is certain (reserves are another's to tell)."""
+    book = open_book(pronk)
+    rates: dict[tuple[str, str], Rate] = {}
+    paces: dict[str, Pace] = {}
+    try:
+        for device in measurables(book, devices):
+            known = book.entries(device)
+            if is_sure(known.get("pace")) and "failed" not in known["pace"]:
+                paces[device.id] = Pace(**_figures(known["pace"], Pace))
+            for name, entry in known["types"].items():
+                if is_sure(entry) and "failed" not in entry:
+                    rates[device.id, name] = Rate(**_figures(entry, Rate))
+        tuned = _tuned(book, devices)
+        return Learned({}, rates, paces, tuned.get("n_threads"), tuned.get("n_ubatch"))
+    except (KeyError, TypeError, ValueError, AttributeError):  # damaged by hand: as if nothing was measured
+        return Learned()
+
+
+def measure_missing(
+    pronk: Pronk, facts: ModelFacts, devices: Devices, rpc: Sequence[str] = (), budget_s: float = PLAN_BUDGET_S
+) -> None:
+    """Measure what a plan of this model needs and nobody has measured yet: about half a second for each type.
+
+    A device that fails is noted and not asked again. What does not fit into `budget_s` is left to the next plan.
+    """
+    book = open_book(pronk)
+    wanted = [
+        (device, name)
+        for device in measurables(book, devices)
+        for name in ("", *main_types(facts))
+        if not is_sure(_kept(book, device, name))
+    ]
+    if not wanted:
+        return
+    deadline_s = time.perf_counter() + budget_s
+    with Measuring(pronk, rpc) as measuring:
+        for device, name in wanted:
+            if time.perf_counter() > deadline_s:
+                break
+            measuring.into(book, device, name)
+    book.save()
+
+
+def main_types(facts: ModelFacts) -> tuple[str, ...]:
+    """Return the quantization types that a model's speed depends on, the most bytes first."""
+    work = work_of(facts)
+    total = sum(work.bytes_by_type.values()) or 1
+    return tuple(name for name in work.types if work.bytes_by_type[TYPE_NUMBERS[name]] >= LEAST_SHARE * total)
+
+
+class Measuring:
+    """The child that measures; a context manager."""
+
+    def __init__(self, pronk: Pronk, rpc: Sequence[str] = ()) -> None:
+        words = [word for endpoint in rpc for word in ("--rpc", endpoint)]
+        folder = str(pronk.home.cache / "benchmark")
+        self._helper = Helper(
+            module_command("app.devices.benchmark", "--folder", folder, *words), pronk.log("benchmark")
+        )
+
+    def __enter__(self) -> "Measuring":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._helper.close()
+
+    def into(self, book: Book, device: Measurable, type_name: str) -> None:
+        """Measure a device with one type (""; what it takes besides) and note the figures, or the failure."""
+        fields: dict[str, Any] = {"device": device.id, "n_threads": device.n_threads}
+        if type_name:
+            fields["ggml_type"] = TYPE_NUMBERS[type_name]
+        try:
+            entry = self._helper.ask("type" if type_name else "device", ASK_TIMEOUT_S, **fields)
+        except AppError as error:
+            entry = {"failed": error.message}
+        if type_name:
+            book.add_type(device, type_name, entry)
+        else:
+            book.add_pace(device, entry)
+
+    def tasks(self, device: Measurable, type_name: str, n_threads: Sequence[int], n_ubatch: int) -> list[Entry]:
+        """Return {decode_s, prefill_s} for each number of threads."""
+        answer = self._helper.ask(
+            "tasks",
+            ASK_TIMEOUT_S,
+            device=device.id,
+            ggml_type=TYPE_NUMBERS[type_name],
+            n_threads=list(n_threads),
+            n_ubatch=n_ubatch,
+        )
+        tasks: list[Entry] = answer["tasks"]
+        return tasks
+
+
+def keep_tuned(book: Book, devices: Devices, tuned: Mapping[str, int]) -> None:
+    """Keep the number of threads and the size of prompt pieces that are faster here."""
+    book.devices[_tuning_key(devices)] = dict(tuned)
+
+
+def _kept(book: Book, device: Measurable, type_name: str) -> Entry | None:
+    known = book.entries(device)
+    entry: Entry | None = known["types"].get(type_name) if type_name else known.get("pace")
+    return entry
+
+
+def _figures(entry: Entry, form: Callable[..., Any]) -> dict[str, float]:
+    names: Sequence[str] = form.__match_args__  # type: ignore[attr-defined]
+    return {name: float(entry[name]) for name in names}
+
+
+def _cpu_key(devices: Devices) -> str:
+    cpu: Cpu = devices.cpu
+    return " | ".join((HOST, cpu.name, devices.engine_version))
+
+
+def _tuning_key(devices: Devices) -> str:
+    return " | ".join(("tuned", _cpu_key(devices), *(gpu.name for gpu in devices.gpus)))
+
+
+def _tuned(book: Book, devices: Devices) -> Mapping[str, int]:
+    tuned = book.devices.get(_tuning_key(devices), {})
+    return tuned if isinstance(tuned, dict) else {}
