@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.actions.context import Pronk
+from app.actions.preflight import require_loadable
 from app.core.errors import BadFile, NotYet
 from app.library.checksum import sha256_of
 from app.library.facts import ModelFacts
@@ -125,6 +126,16 @@ def add_model(pronk: Pronk, path: Path, source: str = "", revision: str = "", sh
         return row
 
     return _library_model(with_index(pronk.home.library_db, complete))
+
+
+def add_file(
+    pronk: Pronk, path: Path, force: bool = False, warn: Callable[[str], None] = lambda _: None
+) -> LibraryModel:
+    """Put a file that the user chose on the list; raises what keeps it from being loaded, or warns with `force`."""
+    path = path.expanduser().absolute()
+    if is_text(str(path)) and (warning := require_loadable(pronk, path, force)):
+        warn(warning)
+    return add_model(pronk, path)
 
 
 def add_starter(pronk: Pronk) -> LibraryModel:

@@ -31,12 +31,18 @@ def preflight(pronk: Pronk, path: Path) -> Preflight:
     return result
 
 
-def require_loadable(pronk: Pronk, path: Path, force: bool = False) -> None:
-    """Raise the error that keeps a file from being loaded, unless the user insists on trying."""
-    error = None if force else preflight(pronk, path).error()
-    if error is not None:
-        error.hint = f"{error.hint} To try it all the same: --force".strip()
-        raise error
+def require_loadable(pronk: Pronk, path: Path, force: bool = False) -> str:
+    """Raise the error that keeps a file from being loaded; with `force`, return it as a warning.
+
+    "" when nothing speaks against the file, or nothing could be found out.
+    """
+    error = preflight(pronk, path).error()
+    if error is None:
+        return ""
+    if force:
+        return f"{error.message} It is tried all the same."
+    error.hint = f"{error.hint} To try it all the same: --force".strip()
+    raise error
 
 
 def _name(path: Path, n_parts: int) -> str:

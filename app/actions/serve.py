@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from app.actions.context import Pronk
 from app.actions.models import inspect_model, resolve_model
 from app.actions.plan import plan_here, read_plan, require_room
+from app.actions.preflight import require_loadable
 from app.actions.replan import Replanner, Wishes
 from app.core.errors import BadFile, BadRequest
 from app.library.facts import ModelFacts
@@ -50,6 +51,7 @@ def serve(pronk: Pronk, model: str, load: LoadOptions, options: ServeOptions, on
 
     path = resolve_model(pronk, model)
     facts = inspect_model(pronk, model)
+    warning = require_loadable(pronk, path, load.request.force)
     plan = plan_for(pronk, facts, load)
     front = FrontOptions(
         api_key=options.api_key or new_key(),
@@ -67,7 +69,18 @@ def serve(pronk: Pronk, model: str, load: LoadOptions, options: ServeOptions, on
         load.rpc,
         looks_first=not load.request.force and load.plan_source is None,
     )
-    run_front(served, front, on_event, stop)
+    run_front(served, front, _with_warning(on_event, warning), stop)
+
+
+def _with_warning(on_event: OnEvent, warning: str) -> OnEvent:
+    """Tell a warning, if there is one, after the first event, `ready`."""
+
+    def tell(event: Mapping[str, Any]) -> None:
+        on_event(event)
+        if warning and event["event"] == "ready":
+            on_event({"event": "warning", "message": warning})
+
+    return tell
 
 
 def plan_for(pronk: Pronk, facts: ModelFacts, load: LoadOptions) -> LoadPlan:

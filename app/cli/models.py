@@ -1,6 +1,7 @@
 """pronk models: the list of models, adding, removing and verifying them."""
 
 import argparse
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("action", nargs="?", choices=_ACTIONS, default="list", help="what to do (default: list)")
     parser.add_argument("targets", nargs="*", metavar="FILE|NAME", help="files to add, or names of models")
     parser.add_argument("--starter", action="store_true", help="with add: the small starter model")
+    parser.add_argument("--force", action="store_true", help="with add: also files that the engine cannot load")
     parser.add_argument("--delete", action="store_true", help="with remove: move the file to Pronk's trash too")
     add_json(parser)
     add_events(parser)
@@ -61,11 +63,15 @@ def _scan(arguments: argparse.Namespace, pronk: Pronk) -> int:
 
 
 def _add(arguments: argparse.Namespace, pronk: Pronk) -> int:
-    from app.actions.models import add_model, add_starter
+    from app.actions.models import add_file, add_starter
 
     added = [add_starter(pronk)] if arguments.starter else []
-    added += [add_model(pronk, Path(target)) for target in arguments.targets]
+    added += [add_file(pronk, Path(target), arguments.force, _warn) for target in arguments.targets]
     return _show(arguments, added)
+
+
+def _warn(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
 
 
 def _remove(arguments: argparse.Namespace, pronk: Pronk) -> int:

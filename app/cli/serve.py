@@ -66,7 +66,11 @@ def _tell(event: Mapping[str, Any]) -> None:
     elif kind == "loaded":
         note = event.get("note")
         print(f"Loaded in {event['load_s']:.1f} s. Ctrl+C ends it." + (f"\n{note}" if note else ""), flush=True)
+    elif kind == "warning":
+        print(event["message"], file=sys.stderr, flush=True)
     elif kind == "engine_died":
         print(f"{event['reason']} Starting it again.", file=sys.stderr, flush=True)
+    elif kind == "replanned":
+        print(event["reason"], file=sys.stderr, flush=True)
     elif kind == "restarted":
         print("The engine runs again.", file=sys.stderr, flush=True)

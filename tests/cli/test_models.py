@@ -16,7 +16,7 @@ def model_file(folder: Path, name: str = "tiny.gguf") -> Path:
 
 def test_add_list_inspect_verify_and_remove(tmp_path: Path) -> None:
     path = model_file(tmp_path)
-    assert pronk_json("models", "add", str(path))["models"][0]["name"] == "tiny"
+    assert pronk_json("models", "add", str(path), "--force")["models"][0]["name"] == "tiny"
     (model,) = pronk_json("models")["models"]
     assert set(model) >= FIELDS
     assert model["path"] == str(path)
@@ -47,7 +47,7 @@ def test_commands_at_the_same_time_do_not_hurt_each_other(tmp_path: Path) -> Non
         folder.mkdir()
         model_file(folder, "same.gguf")
     with ThreadPoolExecutor() as pool:
-        done = list(pool.map(lambda folder: run_pronk("models", "add", str(folder / "same.gguf")), folders))
+        done = list(pool.map(lambda folder: run_pronk("models", "add", str(folder / "same.gguf"), "--force"), folders))
     assert [process.returncode for process in done] == [0] * 6
     models = pronk_json("models")["models"]
     assert {model["path"] for model in models} == {str(folder / "same.gguf") for folder in folders}
@@ -56,7 +56,7 @@ def test_commands_at_the_same_time_do_not_hurt_each_other(tmp_path: Path) -> Non
 
 def test_text_for_people_is_an_aligned_table(tmp_path: Path) -> None:
     assert "library is empty" in run_pronk("models").stdout
-    run_pronk("models", "add", str(model_file(tmp_path)))
+    run_pronk("models", "add", str(model_file(tmp_path)), "--force")
     head, row = run_pronk("models").stdout.splitlines()
     assert head.index("ARCHITECTURE") == row.index("llama")
     assert "kB" in row
