@@ -1,0 +1,161 @@
+"""Measuring this computer: the speed of each device with each usual type, and which threads and pieces are fastest."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.actions.context import Pronk
+from app.actions.devices import find_devices
+from app.actions.rates import Book, Measurable, Measuring, is_sure, keep_tuned, measurables, open_book
+from app.core.errors import AppError, Cancelled
+from app.devices.values import Devices
+from app.plan.speed import TASK_ANSWER_TOKENS, TASK_PROMPT_TOKENS
+
+OnEvent = Callable[[Mapping[str, Any]], None]
+
+USUAL_TYPES = ("Q4_K", "Q6_K", "Q8_0", "Q5_K", "Q3_K", "Q2_K", "Q4_0", "Q5_0", "Q4_1", "IQ4_XS", "F16", "BF16")
+TUNED_TYPE = "Q4_K"
+N_UBATCH = 512
+PIECES = (256, 512, 1024)
+# What is not this much faster than the usual may be chance, and is not worth being unusual for.
+WORTHWHILE = 1.05
+PASSES = 2
+
+
+@dataclass
+class _Steps:
+    """Tells how far the measuring is, and ends it when it is cancelled."""
+
+    on_event: OnEvent
+    cancel: threading.Event | None
+    total: int
+    done: int = 0
+
+    def next(self, phase: str, **about: str) -> None:
+        """Begin a step."""
+        if self.cancel is not None and self.cancel.is_set():
+            raise Cancelled
+        event = {"event": "progress", "phase": phase, "done": self.done, "total": self.total, **about}
+        self.on_event(event)
+        self.done += 1
+
+
+@dataclass(frozen=True)
+class _Tuning:
+    """What was found to be fastest, and how many times faster than the usual it is."""
+
+    n_threads: int
+    n_ubatch: int
+    gain: float
+
+
+def measure_computer(
+    pronk: Pronk, on_event: OnEvent = lambda _: None, cancel: threading.Event | None = None, rpc: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Measure and keep: {rates, paces, n_threads, n_ubatch, gain, others, elapsed_s}.
+
+    gain: how many times faster the usual task is with these threads and pieces than with the usual ones. others: the
+    share of the processor that other programs took; more than a tenth makes the figures too low. What was measured when
+    it is cancelled stays. Raises Cancelled.
+    """
+    start_s = time.perf_counter()
+    devices = find_devices(pronk, rpc=tuple(rpc))
+    book = open_book(pronk)
+    threads = thread_counts(devices.cpu.physical_cores, devices.cpu.logical_cores)
+    n_devices = len(measurables(book, devices))
+    steps = _Steps(on_event, cancel, len(PIECES) + 1 + PASSES * n_devices * (len(USUAL_TYPES) + 1))
+    try:
+        with Measuring(pronk, rpc) as measuring:
+            tuning = _tune(measuring, book, devices, threads, steps)
+            keep_tuned(book, devices, {"n_threads": tuning.n_threads, "n_ubatch": tuning.n_ubatch})
+            measured = measurables(book, devices)
+            _forget(book, measured)
+            for _ in range(PASSES):
+                for device in measured:
+                    _measure(measuring, book, device, steps)
+    finally:
+        book.save()
+    return {
+        "n_threads": tuning.n_threads,
+        "n_ubatch": tuning.n_ubatch,
+        "gain": round(tuning.gain, 3),
+        **_figures(book, measured),
+        "elapsed_s": round(time.perf_counter() - start_s, 2),
+    }
+
+
+def thread_counts(physical: int, logical: int) -> tuple[int, ...]:
+    """Return the numbers of threads worth a try, the usual one first: all cores, one less, half, every thread."""
+    return tuple(dict.fromkeys(max(1, count) for count in (physical, physical - 1, physical // 2, logical)))
+
+
+def _tune(measuring: Measuring, book: Book, devices: Devices, threads: Sequence[int], steps: _Steps) -> _Tuning:
+    """Try threads on the processor, then pieces on the device that models are put on first."""
+    host, *gpus = measurables(book, devices)
+    steps.next("threads")
+    by_threads = dict(zip(threads, _tried(measuring, host, threads, N_UBATCH), strict=False))
+    n_threads, thread_gain = fastest(by_threads, threads[0])
+    by_piece: dict[int, float] = {}
+    for n_ubatch in PIECES:
+        steps.next("pieces")
+        for seconds in _tried(measuring, gpus[0] if gpus else host, (n_threads,), n_ubatch):
+            by_piece[n_ubatch] = seconds
+    n_ubatch, piece_gain = fastest(by_piece, N_UBATCH)
+    return _Tuning(n_threads, n_ubatch, thread_gain * piece_gain)
+
+
+def _tried(measuring: Measuring, device: Measurable, threads: Sequence[int], n_ubatch: int) -> list[float]:
+    """Return the seconds of the usual task with each number of threads; nothing where the device fails."""
+    try:
+        tasks = measuring.tasks(device, TUNED_TYPE, threads, n_ubatch)
+    except AppError:
+        return []
+    return [TASK_PROMPT_TOKENS * task["prefill_s"] + TASK_ANSWER_TOKENS * task["decode_s"] for task in tasks]
+
+
+def fastest(seconds: Mapping[int, float], usual: int) -> tuple[int, float]:
+    """Return the setting that takes the least, and its gain; the usual one unless another is clearly faster."""
+    if usual not in seconds:
+        return usual, 1.0
+    best = min(seconds, key=lambda setting: seconds[setting])
+    gain = seconds[usual] / seconds[best]
+    return (best, gain) if gain >= WORTHWHILE else (usual, 1.0)
+
+
+def _forget(book: Book, measured: Sequence[Measurable]) -> None:
+    """Begin anew: whoever asks for a measuring has a reason."""
+    for device in measured:
+        book.devices.pop(device.identity, None)
+
+
+def _measure(measuring: Measuring, book: Book, device: Measurable, steps: _Steps) -> None:
+    for name in ("", *USUAL_TYPES):
+        steps.next("speed", device=device.id, type=name)
+        known = book.entries(device)["types"].get(name, {}) if name else {}
+        if "failed" not in known:
+            measuring.into(book, device, name)
+
+
+def _figures(book: Book, measured: Sequence[Measurable]) -> dict[str, Any]:
+    """Return what is kept, as the result tells it."""
+    rates, paces, others = [], [], [0.0]
+    for device in measured:
+        known = book.entries(device)
+        for name, entry in known["types"].items():
+            if "failed" not in entry:
+                rates.append(
+                    {
+                        "device": device.id,
+                        "type": name,
+                        "decode_bytes_per_s": round(entry["decode_bytes_per_s"]),
+                        "prefill_flops": round(entry["prefill_flops"]),
+                        "is_sure": is_sure(entry),
+                    }
+                )
+                others.append(entry["others"])
+        pace = known.get("pace", {})
+        if pace and "failed" not in pace:
+            paces.append({"device": device.id, "token_s": pace["token_s"], "layer_s": pace["layer_s"]})
+    return {"rates": rates, "paces": paces, "others": max(others)}
