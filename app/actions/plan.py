@@ -18,7 +18,17 @@ from app.jobs.helper import Helper
 from app.library.facts import ModelFacts
 from app.plan.json import plan_from_document
 from app.plan.planner import make_plan
-from app.plan.values import NOTHING_LEARNED, Breakdown, Candidate, DryRun, Learned, LoadPlan, PlanRequest, Use
+from app.plan.values import (
+    NOTHING_LEARNED,
+    Breakdown,
+    Candidate,
+    DryRun,
+    Learned,
+    LoadPlan,
+    PlanRequest,
+    Use,
+    used_gpus,
+)
 from app.plan.words import verdict_sentence
 
 # The first one starts the child and writes the skeleton; later ones take tens of milliseconds.
@@ -121,13 +131,14 @@ def _dry_run(helper: Helper, pronk: Pronk) -> DryRun:
     skeletons = str(pronk.home.cache / "skeletons")
 
     def ask(facts: ModelFacts, candidate: Candidate, gpus: tuple[str, ...]) -> Breakdown:
+        gpus, split = used_gpus(gpus, candidate.tensor_split)
         answer = helper.ask(
             "dry_run",
             DRY_RUN_TIMEOUT_S,
             model=facts.path,
             skeletons=skeletons,
             gpus=list(gpus),
-            candidate=asdict(candidate),
+            candidate=asdict(replace(candidate, tensor_split=split)),
         )
         return Breakdown(_use(answer["host"]), {id_: _use(use) for id_, use in answer["gpus"].items()})
 

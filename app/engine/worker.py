@@ -25,6 +25,7 @@ from app.llama.devices import start_engine_library
 from app.llama.rpc import add_server
 from app.llama.session import Session, SessionOptions, load_session
 from app.llama.session_sampler import Sampling
+from app.plan.values import used_gpus
 
 Command = dict[str, Any]
 
@@ -191,6 +192,7 @@ def _about(session: Session) -> dict[str, Any]:
 
 
 def _options(plan: dict[str, Any]) -> SessionOptions:
+    gpus, split = used_gpus([device["id"] for device in plan["devices"]], plan["tensor_split"])
     return SessionOptions(
         n_gpu_layers=plan["n_gpu_layers"],
         context=plan["context"],
@@ -199,8 +201,8 @@ def _options(plan: dict[str, Any]) -> SessionOptions:
         n_outputs_max=plan["n_outputs_max"],
         n_threads=plan["n_threads"],
         parallel=plan["parallel"],
-        gpus=tuple(device["id"] for device in plan["devices"]),
-        tensor_split=tuple(plan["tensor_split"]),
+        gpus=gpus,
+        tensor_split=split,
         tensor_overrides=tuple((override["pattern"], override["device"]) for override in plan["tensor_overrides"]),
     )
 

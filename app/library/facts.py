@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 
@@ -37,6 +38,11 @@ class ModelFacts:
     license: str
     metadata: Mapping[str, Any]
     tensors: tuple[TensorInfo, ...]
+
+    @cached_property
+    def sums(self) -> dict[Any, Any]:
+        """What planning added up once for this model, kept as long as its facts are."""
+        return {}
 
     @property
     def n_tensors(self) -> int:

@@ -52,7 +52,13 @@ def _span(start: int, end: int, n_layers: int) -> Span:
 
 
 def _runs_as_pipeline(model: Model, candidate: Candidate, spans: Spans) -> bool:
-    return len(spans.gpus) > 1 and candidate.n_gpu_layers >= model.n_layers_total and not candidate.tensor_overrides
+    several = _used(candidate, spans) > 1
+    return several and candidate.n_gpu_layers >= model.n_layers_total and not candidate.tensor_overrides
+
+
+def _used(candidate: Candidate, spans: Spans) -> int:
+    """Return how many GPUs llama.cpp is told of: those with layers, or all where no split is given."""
+    return sum(share > 0 for share in candidate.tensor_split) if candidate.tensor_split else len(spans.gpus)
 
 
 def estimate(model: Model, candidate: Candidate, budgets: Budgets) -> Breakdown:
@@ -68,9 +74,9 @@ def estimate(model: Model, candidate: Candidate, budgets: Budgets) -> Breakdown:
 def _gpu_use(model: Model, candidate: Candidate, spans: Spans, index: int, padding: Padding) -> Use:
     span = spans.gpus[index]
     if not span.blocks and not span.has_output:
-        # Even without layers the first GPU helps to read long prompts with the weights of the host.
-        helps = index == 0 and spans.host.blocks
-        copied = _copied_bytes(model, 0, spans)
+        # A GPU that is named to llama.cpp helps to read long prompts with the weights of the host, even without layers.
+        helps = index == 0 and spans.host.blocks and not candidate.tensor_split
+        copied = _copied_bytes(model, 0, candidate, spans)
         return Use(compute_bytes=device_compute_bytes(model, candidate, copied, has_output=False) if helps else 0)
     weights = model.weights[padding]
     sums = model.layer_totals(candidate, padding)
@@ -80,17 +86,17 @@ def _gpu_use(model: Model, candidate: Candidate, spans: Spans, index: int, paddi
     return Use(
         total,
         _between(model.cache_totals(candidate, padding), span),
-        device_compute_bytes(model, candidate, _copied_bytes(model, sums.moved[-1], spans), span.has_output)
+        device_compute_bytes(model, candidate, _copied_bytes(model, sums.moved[-1], candidate, spans), span.has_output)
         + (pipeline_bytes(model, candidate) if _runs_as_pipeline(model, candidate, spans) else 0),
     )
 
 
-def _copied_bytes(model: Model, moved_bytes: int, spans: Spans) -> int:
+def _copied_bytes(model: Model, moved_bytes: int, candidate: Candidate, spans: Spans) -> int:
     """Bound the weights of the host that lie on a GPU while it reads a prompt (op_offload)."""
     if not moved_bytes and not spans.host.blocks:
         return 0
     # With several GPUs the next tensor was seen to arrive before the last one left.
-    return model.largest_layer_tensor * (3 if len(spans.gpus) > 1 and moved_bytes else 2) // 2
+    return model.largest_layer_tensor * (3 if _used(candidate, spans) > 1 and moved_bytes else 2) // 2
 
 
 def _host_use(model: Model, candidate: Candidate, spans: Spans) -> Use:

@@ -16,6 +16,8 @@ Totals = tuple[int, ...]
 """Running totals: item i is the sum over layers 0…i−1, so a range costs one subtraction."""
 
 T = TypeVar("T")
+# A slider asks for hundreds of contexts; each keeps a few lists as long as the model has layers.
+MOST_KEPT = 2000
 
 
 def totals(values: Iterable[int]) -> Totals:
@@ -107,6 +109,8 @@ class Model:
 
     def _kept(self, key: Any, make: Callable[[], T]) -> T:
         if key not in self.memo:
+            if len(self.memo) >= MOST_KEPT:
+                self.memo.clear()
             self.memo[key] = make()
         value: T = self.memo[key]
         return value
@@ -136,6 +140,10 @@ def _shape(candidate: Candidate) -> tuple[object, ...]:
 
 
 def study(facts: ModelFacts, budgets: Budgets) -> Model:
-    """Add up a model's weights for each kind of device it may be put on."""
-    paddings = {HOST_PADDING, *(padding_of(gpu.backend) for gpu in budgets.gpus)}
-    return Model(facts, layer_caches(facts), {padding: weigh(facts, padding) for padding in paddings})
+    """Add up a model's weights for each kind of device it may be put on; once for each model, its facts keep it."""
+    paddings = frozenset({HOST_PADDING, *(padding_of(gpu.backend) for gpu in budgets.gpus)})
+    if paddings not in facts.sums:
+        weights = {padding: weigh(facts, padding) for padding in paddings}
+        facts.sums[paddings] = Model(facts, layer_caches(facts), weights)
+    model: Model = facts.sums[paddings]
+    return model

@@ -3,14 +3,14 @@
 from dataclasses import replace
 from typing import Literal
 
-from app.core.errors import AppError, BadFile, UnsupportedModel
 from app.devices.values import Devices
 from app.library.facts import ModelFacts
 from app.plan.budget import Budget, Budgets, budgets_of
 from app.plan.fit import Knowledge
 from app.plan.model import study
+from app.plan.refine import Asking, refined
 from app.plan.request import check_request
-from app.plan.search import RANKS, Choice, Search
+from app.plan.search import Choice, Search
 from app.plan.speed import throughputs_of
 from app.plan.values import (
     NOTHING_LEARNED,
@@ -23,7 +23,7 @@ from app.plan.values import (
     PlanRequest,
     Use,
 )
-from app.plan.words import explain, without_gpus
+from app.plan.words import explain
 
 MAX_DRY_RUNS = 12
 MORE_CONTEXT = 4
@@ -44,14 +44,7 @@ def make_plan(
     UnsupportedModel). elapsed_ms is left 0 for the caller, who has the clock.
     """
     check_request(request, facts)
-    plan = _plan_on(facts, devices, request, dry_run, learned)
-    if plan.verdict != "too_big" or not devices.gpus or request.gpu_layers:
-        return plan
-    # Even without a layer on it a GPU takes a part in reading prompts; one that has no room for that stays out.
-    alone = _plan_on(facts, replace(devices, gpus=()), replace(request, reserve_bytes=None), dry_run, learned)
-    if alone.verdict == "too_big":
-        return plan
-    return replace(alone, reasons=(without_gpus(plan, alone), *alone.reasons[1:]))
+    return _plan_on(facts, devices, request, dry_run, learned)
 
 
 def _plan_on(
@@ -60,40 +53,14 @@ def _plan_on(
     budgets = budgets_of(devices, request.reserve_bytes, learned.reserves)
     model = study(facts, budgets)
     search = Search(request, Knowledge(model, budgets), throughputs_of(devices, budgets, learned))
-    search, choice, failure = _refined(search, dry_run)
+    asking = None if dry_run is None else Asking(dry_run, MAX_DRY_RUNS)
+    search, choice = refined(search, asking)
+    failure = asking.failure if asking is not None else ""
     plan = _load_plan(search, choice, devices)
     reasons = explain(search, choice, plan, failure)
     if choice.verdict != "too_big":
         plan = replace(plan, alternatives=_alternatives(search, choice, devices))
     return replace(plan, reasons=reasons)
-
-
-def _refined(search: Search, dry_run: DryRun | None) -> tuple[Search, Choice, str]:
-    """Ask for the exact bytes of the choice and choose again, until the choice is one whose bytes are known."""
-    choice = search.best()
-    if dry_run is None:
-        return search, choice, ""
-    gpus = tuple(gpu.id for gpu in search.knowledge.budgets.gpus)
-    for _ in range(MAX_DRY_RUNS):
-        if choice.candidate in search.knowledge.measured:
-            break
-        try:
-            answer = dry_run(search.model.facts, choice.candidate, gpus)
-        except (UnsupportedModel, BadFile):
-            raise
-        except AppError as error:
-            return search, choice, error.message
-        search = replace(search, knowledge=search.knowledge.learned(choice.candidate, answer))
-        choice = search.best()
-    return search, _settled(search, choice), ""
-
-
-def _settled(search: Search, choice: Choice) -> Choice:
-    """Return the choice, or when the last one was never asked for, the best whose bytes are known and fit."""
-    if choice.candidate in search.knowledge.measured:
-        return choice
-    known = [search.judge(candidate) for candidate in search.knowledge.measured if search.knowledge.fits(candidate)]
-    return max(known, key=lambda c: (RANKS[c.verdict], c.candidate.context, -c.cost_s), default=choice)
 
 
 def _load_plan(search: Search, choice: Choice, devices: Devices) -> LoadPlan:

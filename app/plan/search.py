@@ -5,14 +5,15 @@ that fit the least predicted time wins; f16 KV is kept where another type wins n
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from app.plan.fit import Knowledge, shortages
 from app.plan.kv import CONTEXT_STEP
 from app.plan.model import Model
+from app.plan.placing import NO_PIPELINE, Placer
 from app.plan.speed import Throughputs, expected_speed, task_seconds
-from app.plan.values import Candidate, ExpectedSpeed, KvType, PlanRequest, TensorOverride, Verdict
-from app.plan.weights import expert_pattern, pad
+from app.plan.values import Candidate, ExpectedSpeed, KvType, PlanRequest, Verdict
+from app.plan.weights import pad
 
 CONTEXTS = (32768, 16384, 8192, 4096)
 UBATCHES = (512, 256)
@@ -42,6 +43,7 @@ class Search:
     request: PlanRequest
     knowledge: Knowledge
     speeds: Throughputs
+    _judged: dict[Candidate, Choice] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def model(self) -> Model:
@@ -52,14 +54,12 @@ class Search:
         """Return the best candidate at the context wished for; its verdict is too_big when nothing fits."""
         if isinstance(self.request.context, int):
             return self.at(self.request.context)
-        trained = self.trained_context
-        least = min(self.request.min_context, trained)
-        goal = self.at(least)
+        goal = self.at(self.least_context)
         if goal.verdict == "too_big":
             return goal
         if self.request.context == "max":
-            return self._largest(goal, least, trained)
-        for context in sorted({trained, *(c for c in CONTEXTS if least < c < trained)}, reverse=True):
+            return self._largest(goal)
+        for context in self._contexts():
             choice = self.at(context, goal.verdict)
             if RANKS[choice.verdict] >= RANKS[goal.verdict]:
                 return choice
@@ -70,36 +70,58 @@ class Search:
         """The context the model was trained with (4096 where the file does not tell)."""
         return self.model.facts.context_length or CONTEXTS[-1]
 
-    def _largest(self, goal: Choice, least: int, trained: int) -> Choice:
+    @property
+    def least_context(self) -> int:
+        """The least context that the user accepts, never more than the trained one."""
+        return min(self.request.min_context, self.trained_context)
+
+    def _contexts(self) -> list[int]:
+        trained, least = self.trained_context, self.least_context
+        return sorted({trained, *(context for context in CONTEXTS if least < context < trained)}, reverse=True)
+
+    def _largest(self, goal: Choice) -> Choice:
         """Bisect for the largest context, in steps of 256, that keeps the verdict of the least one."""
-        kept = {least: goal}
+        kept: dict[int, Choice] = {}
 
         def holds(blocks: int) -> bool:
-            context = blocks * CONTEXT_STEP
-            kept[context] = self.at(context, goal.verdict)
-            return RANKS[kept[context].verdict] >= RANKS[goal.verdict]
+            kept[blocks] = self.at(blocks * CONTEXT_STEP, goal.verdict)
+            return RANKS[kept[blocks].verdict] >= RANKS[goal.verdict]
 
-        first = pad(least, CONTEXT_STEP) // CONTEXT_STEP
-        found = largest(holds, first, pad(trained, CONTEXT_STEP) // CONTEXT_STEP)
-        return goal if found is None else kept[found * CONTEXT_STEP]
+        first, last = (
+            pad(context, CONTEXT_STEP) // CONTEXT_STEP for context in (self.least_context, self.trained_context)
+        )
+        found = largest(holds, first, last)
+        return goal if found is None else kept[found]
 
     def at(self, context: int, least_verdict: Verdict = "cpu") -> Choice:
         """Return the best candidate at this context; candidates of a lesser verdict need not be looked for."""
-        bases = self._bases(pad(context, CONTEXT_STEP))
-        wholes = [self.judge(self._with_layers(base, self._most_layers)) for base in bases]
-        fitting = [choice for choice in wholes if self.knowledge.fits(choice.candidate)]
-        unhelped = self.judge(bases[0])
+        placer, bases = Placer(self.knowledge), self._bases(pad(context, CONTEXT_STEP))
+        wholes = self._wholes(placer, bases)
+        fitting = self._fitting(wholes)
+        unhelped = self.judge(next(placer.layers_on(bases[0], 0)))
         # Where GPUs are the faster memory, nothing beats having everything there.
         if fitting and min(choice.cost_s for choice in fitting) <= unhelped.cost_s:
-            return min(fitting, key=lambda choice: choice.cost_s)
+            return _quickest(fitting)
         others: list[Choice] = []
         if least_verdict != "gpu":
-            others = [self.judge(candidate) for base in bases for candidate in self._placements(base)]
-            fitting += [choice for choice in others if self.knowledge.fits(choice.candidate)]
+            others = [self.judge(other) for base in bases for other in self._placements(placer, base)]
+            fitting += self._fitting(others)
         if fitting:
-            return min(fitting, key=lambda choice: choice.cost_s)
+            return _quickest(fitting)
         nearest = min((*wholes, *others), key=lambda choice: self._missing(choice.candidate))
         return replace(nearest, verdict="too_big")
+
+    def _wholes(self, placer: Placer, bases: list[Candidate]) -> list[Choice]:
+        """Return the uppermost rung's candidates; bases come by their cost, so on one GPU the first that fits will do."""
+        found: list[Choice] = []
+        for base in bases:
+            found += [self.judge(whole) for whole in placer.layers_on(base, self._most_layers)]
+            if len(self.knowledge.budgets.gpus) < 2 and self.knowledge.fits(found[-1].candidate):
+                break
+        return found
+
+    def _fitting(self, choices: list[Choice]) -> list[Choice]:
+        return [choice for choice in choices if self.knowledge.fits(choice.candidate)]
 
     @property
     def _most_layers(self) -> int:
@@ -114,79 +136,48 @@ class Search:
 
     def _bases(self, context: int) -> list[Candidate]:
         """Return the candidates without GPU, one for each KV type and size of prompt pieces."""
-        parallel = self.request.parallel
-        types: tuple[KvType, ...] = ("f16", "q8_0") if self.request.kv_type == "auto" else (self.request.kv_type,)
+        request = self.request
+        types: tuple[KvType, ...] = ("f16", "q8_0") if request.kv_type == "auto" else (request.kv_type,)
         return [
-            Candidate(0, context, kv_type, n_ubatch, parallel, n_outputs_max=parallel)
-            for n_ubatch in UBATCHES
+            Candidate(0, context, kv_type, n_ubatch, request.parallel, outputs(request, n_ubatch))
             for kv_type in types
+            for n_ubatch in UBATCHES
         ]
 
-    def _placements(self, base: Candidate) -> Iterator[Candidate]:
+    def _placements(self, placer: Placer, base: Candidate) -> Iterator[Candidate]:
         """Yield the rungs below everything on GPUs: experts in main memory, the most layers, none."""
         if self.request.gpu_layers is not None or not self.knowledge.budgets.gpus:
             return
         if self.model.is_moe:
-            yield from self._experts_moved(base)
-        total = self.model.n_layers_total
-        layers = largest(lambda n: self.knowledge.fits(self._with_layers(base, n)), 1, total - 1)
-        if layers is not None:
-            yield self._with_layers(base, layers)
-        yield base
-
-    def _experts_moved(self, base: Candidate) -> Iterator[Candidate]:
-        """Yield everything on GPUs but the experts of as few layers as possible, counted from the back."""
-        layers = [layer for layer, experts in enumerate(self.model.host.experts) if experts]
-
-        def moving(kept: int) -> Candidate:
-            override = TensorOverride(expert_pattern(layers[kept:]), "CPU")
-            return self._with_layers(replace(base, tensor_overrides=(override,)), self.model.n_layers_total)
-
-        kept = largest(lambda n: self.knowledge.fits(moving(n)), 0, len(layers) - 1)
-        if kept is not None:
-            yield moving(kept)
+            yield from placer.experts_moved(base)
+        yield from placer.most_layers(base)
+        yield from placer.layers_on(base, 0)
 
     def judge(self, candidate: Candidate) -> Choice:
         """Return a candidate with its verdict (as if it fitted) and its foretold speed."""
+        if candidate not in self._judged:
+            speed = expected_speed(self.model, candidate, self.speeds)
+            self._judged[candidate] = Choice(candidate, self._verdict(candidate), speed)
+        return self._judged[candidate]
+
+    def _verdict(self, candidate: Candidate) -> Verdict:
         if candidate.n_gpu_layers == 0 or not self.knowledge.budgets.gpus:
-            verdict: Verdict = "cpu"
-        elif candidate.n_gpu_layers >= self.model.n_layers_total and not candidate.tensor_overrides:
-            verdict = "gpu"
-        else:
-            verdict = "partial"
-        return Choice(candidate, verdict, expected_speed(self.model, candidate, self.speeds))
+            return "cpu"
+        moved = [override for override in candidate.tensor_overrides if override != NO_PIPELINE]
+        return "gpu" if candidate.n_gpu_layers >= self.model.n_layers_total and not moved else "partial"
 
-    def _with_layers(self, base: Candidate, layers: int) -> Candidate:
-        """Return `base` with so many layers on GPUs, on as few of them as hold it."""
-        n_gpus = len(self.knowledge.budgets.gpus)
-        candidate = replace(base, n_gpu_layers=layers)
-        if n_gpus < 2 or layers == 0:
-            return candidate
-        order = sorted(range(n_gpus), key=lambda i: -self.knowledge.budgets.gpus[i].usable_bytes)
-        filled = candidate
-        for count in range(1, n_gpus + 1):
-            filled = self._filled(candidate, tuple(sorted(order[:count])))
-            if self.knowledge.fits(filled):
-                break
-        return filled
 
-    def _filled(self, candidate: Candidate, chosen: tuple[int, ...]) -> Candidate:
-        """Deal layers out from the back: the last GPU takes as many as it holds, and so on; the first the rest."""
-        budgets = self.knowledge.budgets.gpus
-        split = [0] * len(budgets)
-        left = candidate.n_gpu_layers
-        for index in reversed(chosen[1:]):
-            # While this one is measured, what is left stands on the first.
-            def holds(count: int, index: int = index, left: int = left) -> bool:
-                trial = list(split)
-                trial[index], trial[chosen[0]] = count, left - count
-                used = self.knowledge.breakdown(replace(candidate, tensor_split=tuple(trial))).gpus[budgets[index].id]
-                return used.total_bytes <= budgets[index].usable_bytes
+def outputs(request: PlanRequest, n_ubatch: int) -> int:
+    """Return how many outputs a batch may ask for; llama.cpp aborts the process when there are more.
 
-            split[index] = largest(holds, 0, left) or 0
-            left -= split[index]
-        split[chosen[0]] = left
-        return replace(candidate, tensor_split=tuple(split))
+    One for each answer and each token guessed ahead; with all_outputs one for each token of a batch.
+    """
+    each = request.parallel * (1 + request.draft_tokens)
+    return max(each, n_ubatch) if request.all_outputs else each
+
+
+def _quickest(choices: list[Choice]) -> Choice:
+    return min(choices, key=lambda choice: choice.cost_s)
 
 
 def largest(holds: Callable[[int], bool], low: int, high: int) -> int | None:

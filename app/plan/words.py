@@ -71,20 +71,20 @@ def explain(search: Search, choice: Choice, plan: LoadPlan, failure: str) -> tup
     return tuple(sentences)
 
 
-def without_gpus(with_gpus: LoadPlan, alone: LoadPlan) -> str:
-    """Return why a plan leaves the GPUs out that `with_gpus` was made for."""
-    free = ", ".join(f"{device.id} has {format_size(device.free_bytes)} free" for device in with_gpus.devices)
-    return f"{free}, too little to help: all {alone.n_layers_total} layers run on the processor."
-
-
 def _placement(plan: LoadPlan) -> list[str]:
     if not plan.devices:
         return [
             f"No GPU that this build can use: all {plan.n_layers_total} layers run on the processor.",
             f"Main memory: {_bytes(plan.host)}.",
         ]
+    if not plan.n_gpu_layers:
+        free = ", ".join(f"{device.id} has {format_size(device.free_bytes)} free" for device in plan.devices)
+        return [
+            f"All {plan.n_layers_total} layers run on the processor ({free}: too little to help).",
+            f"Main memory: {_bytes(plan.host)}.",
+        ]
     sentences = []
-    for device in _used(plan) or list(plan.devices):
+    for device in _used(plan):
         reserve = format_size(device.reserve_bytes)
         sentences.append(f"{device.id}: {format_size(device.free_bytes)} free − {reserve} reserve; {_bytes(device)}.")
     if plan.verdict == "gpu":

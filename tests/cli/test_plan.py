@@ -26,7 +26,7 @@ def test_plan_has_the_contracts_fields() -> None:
     assert plan.keys() == PLAN_FIELDS
     assert plan["host"].keys() == DEVICE_FIELDS
     assert (plan["n_layers_total"], plan["context"], plan["method"]) == (31, 8192, "dry_run")
-    assert plan["expected"].keys() == {"prefill_tokens_per_s", "decode_tokens_per_s"}
+    assert plan["expected"].keys() >= {"prefill_tokens_per_s", "decode_tokens_per_s"}
     assert plan["host"]["kv_bytes"] == 188_743_680
     assert plan["reasons"]
 

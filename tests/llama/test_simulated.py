@@ -21,7 +21,7 @@ from app.plan.estimate import estimate
 from app.plan.fit import shortages
 from app.plan.model import study
 from app.plan.planner import candidate_of
-from app.plan.values import Breakdown, Candidate, PlanRequest, TensorOverride, Use
+from app.plan.values import Breakdown, Candidate, PlanRequest, TensorOverride, Use, used_gpus
 from app.plan.weights import expert_pattern
 from tests.support.facts import dense, experts
 from tests.support.hollow import write_hollow
@@ -56,9 +56,9 @@ def helper(pronk: Pronk) -> Iterator[Helper]:
 
 
 def dry_run(helper: Helper, home: Home, facts: ModelFacts, candidate: Candidate, gpus: tuple[str, ...]) -> Breakdown:
-    answer = helper.ask(
-        "dry_run", 60, model=facts.path, skeletons=str(home.cache), gpus=list(gpus), candidate=asdict(candidate)
-    )
+    gpus, split = used_gpus(gpus, candidate.tensor_split)
+    asked = asdict(replace(candidate, tensor_split=split))
+    answer = helper.ask("dry_run", 60, model=facts.path, skeletons=str(home.cache), gpus=list(gpus), candidate=asked)
     return Breakdown(Use(**answer["host"]), {id_: Use(**use) for id_, use in answer["gpus"].items()})
 
 
@@ -126,7 +126,7 @@ def test_choice_is_the_best_of_all(pronk: Pronk, helper: Helper, size_mb: int) -
     ask = partial(_ask_one, helper, pronk.home, facts)
     budgets = budgets_of(devices, None)
     assert plan.n_gpu_layers == best_by_trying_everything(ask, budgets, Candidate(0, 8192), 31)
-    assert not shortages(ask(replace(candidate_of(plan), tensor_split=())), budgets)
+    assert not shortages(ask(candidate_of(plan)), budgets)
 
 
 def _ask_one(helper: Helper, home: Home, facts: ModelFacts, candidate: Candidate) -> Breakdown:

@@ -13,7 +13,7 @@ from app.plan.json import plan_document, plan_from_document
 from app.plan.model import study
 from app.plan.planner import candidate_of, make_plan
 from app.plan.values import Breakdown, Candidate, PlanRequest, Use
-from app.plan.words import round_speed, verdict_sentence
+from app.plan.words import round_speed, used_bytes, verdict_sentence
 from tests.support.facts import dense
 from tests.support.machines import machine
 
@@ -134,5 +134,6 @@ def test_more_layers_than_there_are_means_all() -> None:
 
 def test_a_card_with_no_room_at_all_stays_out() -> None:
     plan = make_plan(FACTS, machine(0.2), PlanRequest())
-    assert (plan.verdict, plan.n_gpu_layers, plan.devices) == ("cpu", 0, ())
+    assert (plan.verdict, plan.n_gpu_layers, plan.tensor_split) == ("cpu", 0, (0,))
+    assert used_bytes(plan.devices[0]) == 0
     assert "too little to help" in plan.reasons[0]

@@ -1,0 +1,304 @@
+"""Where a model's layers and experts could lie: for each rung the placements that are worth judging.
+
+Layers are dealt over GPUs from the back, each GPU taking as many as it holds: what is left for the next one is then
+always the least, so no other deal over the same GPUs puts more layers on them.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
+
+from app.plan.budget import Budget
+from app.plan.fit import Knowledge, shortages
+from app.plan.model import Model, Totals
+from app.plan.values import Candidate, TensorOverride, Use
+from app.plan.weights import expert_pattern, padding_of
+
+# Moves nothing; but llama.cpp does not run GPUs as a pipeline, with four copies of every input, when there is any.
+NO_PIPELINE = TensorOverride("^$", "CPU")
+MOST_SUBSETS_OF = 4
+MOST_REPAIRS = 12
+EXPERT_CHOICES = 6
+
+Subset = tuple[int, ...]
+"""Indices of the GPUs that are used, in the plan's order."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Running totals of what one GPU would hold of a candidate's layers, and what comes with the output."""
+
+    weights: Totals
+    kv: Totals
+    output_bytes: int
+    shared_bytes: int
+
+    def bytes(self, start: int, end: int) -> int:
+        """Return the bytes of the positions `start`…`end`−1; the one after the last block is the output."""
+        last = len(self.weights) - 1
+        a, b = min(start, last), min(end, last)
+        total = self.weights[b] - self.weights[a] + self.kv[b] - self.kv[a]
+        total += self.shared_bytes if b > a else 0
+        return total + (self.output_bytes if start <= last < end else 0)
+
+
+@dataclass(frozen=True)
+class Placer:
+    """Makes candidates from a base (context, KV type, ubatch) that fit as far as is known."""
+
+    knowledge: Knowledge
+
+    @property
+    def _model(self) -> Model:
+        return self.knowledge.model
+
+    @property
+    def _gpus(self) -> tuple[Budget, ...]:
+        return self.knowledge.budgets.gpus
+
+    def on_one(self, base: Candidate, index: int, layers: int) -> Candidate:
+        """Return `base` with its last `layers` on one GPU."""
+        split = tuple(layers if i == index else 0 for i in range(len(self._gpus)))
+        return replace(base, n_gpu_layers=layers, tensor_split=split)
+
+    @cached_property
+    def _subsets(self) -> list[Subset]:
+        """Return the sets of GPUs to try, small ones first; of many GPUs only the largest so many."""
+        indices = range(len(self._gpus))
+        if len(indices) <= MOST_SUBSETS_OF:
+            subsets = [subset for size in range(1, len(indices) + 1) for subset in combinations(indices, size)]
+            return sorted(subsets, key=lambda subset: (len(subset), -sum(self._gpus[i].usable_bytes for i in subset)))
+        order = sorted(indices, key=lambda i: -self._gpus[i].usable_bytes)
+        return [tuple(sorted(order[:size])) for size in range(1, len(order) + 1)]
+
+    def layers_on(self, base: Candidate, layers: int) -> Iterator[Candidate]:
+        """Yield `base` with exactly so many layers on GPUs: on the sets of few GPUs that hold them, or on all."""
+        if layers == 0 or not self._gpus:
+            yield replace(base, n_gpu_layers=0, tensor_split=(0,) * len(self._gpus))
+            return
+        found_on = 0
+        nearest: Candidate | None = None
+        for subset in self._subsets:
+            if found_on and len(subset) > found_on + 1:
+                return
+            for candidate in self._dealt(base, subset, layers):
+                nearest = candidate
+                if self.knowledge.fits(candidate):
+                    found_on = found_on or len(subset)
+                    yield candidate
+                    break
+        if not found_on and nearest is not None:
+            yield nearest
+
+    def _dealt(self, base: Candidate, subset: Subset, layers: int) -> Iterator[Candidate]:
+        """Yield the deals of so many layers over these GPUs; what does not fit in the middle lies on the first."""
+        if len(subset) == 1:
+            yield self.on_one(base, subset[0], layers)
+            return
+        yield self._deal(base, subset, layers)
+        if layers >= self._model.n_layers_total and not base.tensor_overrides:
+            yield self._deal(replace(base, tensor_overrides=(NO_PIPELINE,)), subset, layers)
+
+    def _deal(self, base: Candidate, subset: Subset, layers: int) -> Candidate:
+        """Deal exactly `layers`: every GPU from the last takes as many as it holds, the first the rest."""
+        limits = dict.fromkeys(subset, layers)
+        candidate = base
+        for _ in range(MOST_REPAIRS):
+            counts = self._counts(base, subset, layers, limits)
+            counts[subset[0]] = layers - sum(counts[index] for index in subset[1:])
+            candidate = self._with_counts(base, counts)
+            short = self._short(candidate, subset[1:])
+            if short is None:
+                break
+            limits[short] = counts[short] - 1
+        return candidate
+
+    def most_layers(self, base: Candidate) -> Iterator[Candidate]:
+        """Yield the candidates with the most layers that GPUs hold, less than all."""
+        for subset in self._subsets if len(self._gpus) <= 2 else self._subsets[-1:]:
+            candidate = self._most_on_one(base, subset[0]) if len(subset) == 1 else self._most(base, subset)
+            if candidate is not None:
+                yield candidate
+
+    def _most_on_one(self, base: Candidate, index: int) -> Candidate | None:
+        held, total = self._held(base, index), self._model.n_layers_total
+        usable = self._gpus[index].usable_bytes
+        # Compute buffers may fall as layers are added, so these are looked at one by one, downwards.
+        for layers in range(_most_held(held, total, total - 1, usable), 0, -1):
+            candidate = self.on_one(base, index, layers)
+            short = shortages(self.knowledge.breakdown(candidate), self.knowledge.budgets)
+            if not short:
+                return candidate
+            if self._gpus[index].id not in short:
+                return None  # fewer layers leave more to main memory, which is already short
+        return None
+
+    def _most(self, base: Candidate, subset: Subset) -> Candidate | None:
+        total = self._model.n_layers_total
+        limits = dict.fromkeys(subset, total)
+        for _ in range(MOST_REPAIRS):
+            counts = self._counts(base, subset, total, limits, like=max(1, total - 1))
+            if sum(counts.values()) >= total:
+                counts[subset[0]] -= sum(counts.values()) - total + 1
+            if min(counts.values()) <= 0:
+                return None  # a smaller set holds as many
+            candidate = self._with_counts(base, counts)
+            if self.knowledge.fits(candidate):
+                return candidate
+            short = self._short(candidate, subset)
+            if short is None:
+                return None
+            limits[short] = counts[short] - 1
+        return None
+
+    def _short(self, candidate: Candidate, subset: Iterable[int]) -> int | None:
+        missing = shortages(self.knowledge.breakdown(candidate), self.knowledge.budgets)
+        return next((index for index in subset if self._gpus[index].id in missing), None)
+
+    def _with_counts(self, base: Candidate, counts: dict[int, int]) -> Candidate:
+        split = tuple(counts.get(index, 0) for index in range(len(self._gpus)))
+        return replace(base, n_gpu_layers=sum(split), tensor_split=split)
+
+    def _counts(
+        self, base: Candidate, subset: Subset, layers: int, limits: dict[int, int], like: int | None = None
+    ) -> dict[int, int]:
+        """Return how many layers each GPU takes, dealt from the back, of at most `layers`.
+
+        like: with how many layers the compute buffers are looked up, `layers` unless given.
+        """
+        compute = self._compute(base, subset, layers if like is None else like)
+        counts = dict.fromkeys(subset, 0)
+        end, left = self._model.n_layers_total, layers
+        for index in reversed(subset):
+            room = self._gpus[index].usable_bytes - compute[index]
+            most = max(0, min(left, limits[index]))
+            counts[index] = _most_held(self._held(base, index), end, most, room)
+            end, left = end - counts[index], left - counts[index]
+        return counts
+
+    def _compute(self, base: Candidate, subset: Subset, layers: int) -> dict[int, int]:
+        """Return what each GPU needs to compute, read off an even deal."""
+        n = max(len(subset), layers)
+        even = {index: n // len(subset) + (place < n % len(subset)) for place, index in enumerate(subset)}
+        breakdown = self.knowledge.breakdown(self._with_counts(base, even))
+        return {index: breakdown.gpus.get(self._gpus[index].id, Use()).compute_bytes for index in subset}
+
+    def _held(self, base: Candidate, index: int) -> Held:
+        padding = padding_of(self._gpus[index].backend)
+        sums, weights = self._model.layer_totals(base, padding), self._model.weights[padding]
+        rest = tuple(a - b for a, b in zip(sums.weights, sums.moved, strict=True)) if sums.moved[-1] else sums.weights
+        return Held(rest, self._model.cache_totals(base, padding), weights.output_bytes, weights.shared_bytes)
+
+    def experts_moved(self, base: Candidate) -> Iterator[Candidate]:
+        """Yield candidates whose experts lie in main memory for some layers, the last ones first."""
+        if len(self._gpus) == 1:
+            yield from self._experts_on_one(base)
+        for subset in self._subsets if len(self._gpus) > 1 else ():
+            yield from self._experts_on(base, subset)
+
+    def _moving(self, base: Candidate, layers: int, kept: int) -> Candidate:
+        """Return `base` with the experts of the last `layers` overridden, but those of the first `kept` of them."""
+        first = max(0, self._model.n_layers_total - layers)
+        mine = [layer for layer in range(first, self._model.n_layers) if self._model.host.experts[layer]]
+        moved = mine[kept:]
+        return replace(base, tensor_overrides=(TensorOverride(expert_pattern(moved), "CPU"),) if moved else ())
+
+    def _experts_on_one(self, base: Candidate) -> Iterator[Candidate]:
+        """Yield the best few of all pairs (layers on the GPU, layers whose experts are there too)."""
+        yielded = 0
+        for layers, kept in self._pairs(base):
+            candidate = self._repaired(base, layers, kept)
+            if candidate is None:
+                return
+            if self.knowledge.fits(candidate):
+                yield candidate
+                yielded += 1
+            if yielded == EXPERT_CHOICES:
+                return
+
+    def _repaired(self, base: Candidate, layers: int, kept: int) -> Candidate | None:
+        """Return the candidate with as few experts less as the GPU needs; None when main memory is short."""
+        for fewer in range(MOST_REPAIRS):
+            candidate = self.on_one(self._moving(base, layers, max(0, kept - fewer)), 0, layers)
+            short = shortages(self.knowledge.breakdown(candidate), self.knowledge.budgets)
+            if self._gpus[0].id not in short or kept <= fewer:
+                return None if self.knowledge.budgets.host.id in short else candidate
+        return candidate
+
+    def _pairs(self, base: Candidate) -> list[tuple[int, int]]:
+        """Return (layers, layers that keep their experts) that a GPU seems to hold, those that read least of main
+        memory first."""
+        model, total, budget = self._model, self._model.n_layers_total, self._gpus[0]
+        held = self._held(base, 0)
+        experts = model.layer_totals(base, padding_of(budget.backend)).experts
+        reads = model.read_totals(base, 2000)
+        shares = model.expert_share
+        found: list[tuple[float, int, int]] = []
+        compute = {
+            whole: self.knowledge.breakdown(
+                self.on_one(self._moving(base, layers, 0), 0, layers)
+            ).gpus[budget.id].compute_bytes
+            for whole, layers in ((True, total), (False, max(1, total - 1)))
+        }  # fmt: skip
+        for layers in range(1, total + 1):
+            start = total - layers
+            room = budget.usable_bytes - compute[layers == total] - held.bytes(start, total)
+            first = min(start, model.n_layers)
+            room += experts[-1] - experts[first]
+            if room < 0:
+                break
+            end = _last_held(experts, first, room)
+            kept = sum(1 for layer in range(first, end) if model.host.experts[layer])
+            host = held.weights[first] - experts[first] + reads[first]
+            host += int(shares * (experts[-1] - experts[end] + experts[first]))
+            found.append((host, layers, kept))
+        return [(layers, kept) for _, layers, kept in sorted(found, key=lambda each: (each[0], -each[1]))]
+
+    def _experts_on(self, base: Candidate, subset: Subset) -> Iterator[Candidate]:
+        total = self._model.n_layers_total
+        n_experts = sum(1 for experts in self._model.host.experts if experts)
+
+        def dealt(kept: int) -> Candidate:
+            moving = self._moving(base, total, kept)
+            return self.on_one(moving, subset[0], total) if len(subset) == 1 else self._deal(moving, subset, total)
+
+        low, high = 0, n_experts - 1
+        found: Candidate | None = None
+        while low <= high:
+            middle = (low + high + 1) // 2
+            candidate = dealt(middle)
+            if self.knowledge.fits(candidate):
+                found, low = candidate, middle + 1
+            else:
+                high = middle - 1
+        if found is not None:
+            yield found
+            return
+        partial = self._most(self._moving(base, total, 0), subset) if len(subset) > 1 else None
+        if partial is not None:
+            yield partial
+
+
+def _most_held(held: Held, end: int, most: int, room_bytes: int) -> int:
+    """Return how many positions before `end`, at most so many, take no more than `room_bytes`; by bisection."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        if held.bytes(end - middle, end) <= room_bytes:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _last_held(totals: Totals, first: int, room_bytes: int) -> int:
+    """Return the end of the longest range from `first` whose total is no more than `room_bytes`."""
+    low, high = first, len(totals) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if totals[middle] - totals[first] <= room_bytes:
+            low = middle
+        else:
+            high = middle - 1
+    return low
