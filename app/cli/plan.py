@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
     if arguments.json:
         from app.plan.json import plan_document
 
-        print_json(plan_document(plan))
+        print_json({**plan_document(plan), "notes": notes})
     else:
         print_plan(plan, Path(facts.path).stem, notes)
     return 0

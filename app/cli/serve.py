@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.actions.context import Pronk
+from app.cli.engine_options import tell_lenders
 from app.cli.numbers import port
 from app.cli.output import Output, add_events
 from app.cli.plan_options import add_plan_options, plan_request
@@ -44,6 +45,7 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
     output = Output(arguments)
     options = ServeOptions(arguments.host, arguments.port, chosen_key(arguments.api_key, arguments.api_key_file))
 
+    tell_lenders(arguments)
     if not is_loopback(options.host):
         print(OPEN_TO_THE_NETWORK.format(host=options.host), file=sys.stderr, flush=True)
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.native
 PLAN_FIELDS = {
     "n_gpu_layers", "n_layers_total", "context", "kv_type", "flash_attention", "n_batch", "n_ubatch", "n_outputs_max",
     "n_threads", "parallel", "tensor_split", "tensor_overrides", "verdict", "method", "elapsed_ms", "devices", "host",
-    "expected", "reasons", "alternatives",
+    "expected", "reasons", "alternatives", "notes",
 }  # fmt: skip
 DEVICE_FIELDS = {
     "id", "total_bytes", "free_bytes", "reserve_bytes", "weights_bytes", "kv_bytes", "compute_bytes",
