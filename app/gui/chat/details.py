@@ -7,6 +7,8 @@ from app.gui.plan.panel import PlanPanel
 from app.gui.widgets.labels import plain_label
 
 WIDTH_PX = 340
+QWIDGETSIZE_MAX = (1 << 24) - 1
+"""Qt's word for no limit; PySide6 does not name it."""
 
 
 class DetailsPane(QFrame):
@@ -15,7 +17,7 @@ class DetailsPane(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("details")
-        self.setFixedWidth(WIDTH_PX)
+        self.set_wide(False)
         self.setAccessibleName(self.tr("How it fits"))
         self.panel = PlanPanel()
         content = QWidget()
@@ -35,3 +37,8 @@ class DetailsPane(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
+
+    def set_wide(self, wide: bool) -> None:
+        """Take the whole page, or the width of a pane."""
+        self.setMinimumWidth(0 if wide else WIDTH_PX)
+        self.setMaximumWidth(QWIDGETSIZE_MAX if wide else WIDTH_PX)

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.chat.values import Message
@@ -15,6 +16,9 @@ from app.gui.chat.message_list import COLUMN_PX, SIDE_PX, MessageList
 from app.gui.chat.message_view import MessageView
 from app.gui.tasks import Tasks
 from app.gui.widgets.notice import Notice
+
+BESIDE_PX = 760
+"""From this width on, the details stand beside the conversation."""
 
 
 class ChatPage(QWidget):
@@ -34,6 +38,7 @@ class ChatPage(QWidget):
         self.composer = Composer(self)
         self.details = DetailsPane(self)
         self._editing = False
+        self._main = QWidget(self)
         self._middle = QStackedWidget(self)
         self._middle.addWidget(self.empty)
         self._middle.addWidget(self.messages)
@@ -42,7 +47,7 @@ class ChatPage(QWidget):
         self.composer.stopped.connect(self.stopped)
         self.composer.escaped.connect(self._on_escaped)
         self.messages.link_clicked.connect(lambda href: offer_link(self, href))
-        self.header.details_toggled.connect(self.details.setVisible)
+        self.header.details_toggled.connect(self._on_details)
         self.details.hide()
 
     @property
@@ -87,6 +92,24 @@ class ChatPage(QWidget):
         if text and not self.composer.draft:
             self.composer.set_draft(text)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Let the details take the conversation's place where there is no room for both."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _on_details(self, shown: bool) -> None:
+        self.details.setVisible(shown)
+        self._make_room()
+        if self._main.isHidden():
+            self.details.panel.context.slider.setFocus()
+        elif not shown:
+            self.composer.setFocus()
+
+    def _make_room(self) -> None:
+        beside = self.width() >= BESIDE_PX
+        self.details.set_wide(not beside)
+        self._main.setVisible(beside or self.details.isHidden())
+
     def _on_sent(self, text: str) -> None:
         self._editing = False
         self.composer.set_hint("")
@@ -111,14 +134,17 @@ class ChatPage(QWidget):
         centred.addLayout(column, 1000)
         centred.addStretch(1)
         composer_row.addLayout(centred)
-        main = QVBoxLayout()
+        main = QVBoxLayout(self._main)
         main.setContentsMargins(0, 0, 0, 0)
         main.setSpacing(0)
-        main.addWidget(self.header)
         main.addWidget(self._middle, 1)
         main.addLayout(composer_row)
-        layout = QHBoxLayout(self)
+        body = QHBoxLayout()
+        body.setSpacing(0)
+        body.addWidget(self._main, 1)
+        body.addWidget(self.details)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(main, 1)
-        layout.addWidget(self.details, 0, Qt.AlignmentFlag.AlignRight)
+        layout.addWidget(self.header)
+        layout.addLayout(body, 1)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from app.actions.context import Pronk
     from app.devices.values import Devices
     from app.library.facts import ModelFacts
-    from app.plan.values import Learned, LoadPlan
+    from app.plan.values import Learned, LoadPlan, PlanRequest
 
 SETTLE_MS = 80
 """The dry run is asked once the wishes have been the same for so long."""
@@ -162,14 +162,17 @@ class PlanControl(QObject):
         turn, devices, request = self._turn, self._devices(known), self._choice.request
         world = self._world
         world.tasks.run(
-            lambda _: world.ports.plan_exactly(world.pronk, known.facts, devices, request),
-            done=lambda plan: self._on_exact(turn, plan),
+            lambda _: _exact(world, replace(known, devices=devices), request),
+            done=lambda answer: self._on_exact(turn, *answer),
             failed=lambda error: self._on_refused(turn, error),
             owner=self,
         )
 
-    def _on_exact(self, turn: int, plan: LoadPlan) -> None:
+    def _on_exact(self, turn: int, plan: LoadPlan, taught: Known) -> None:
+        """Show the exact plan if it is still wanted; speeds that it measured count for the next ones by formula."""
         self._asking = False
+        if self._known is not None and self._known.path == taught.path:
+            self._known = replace(self._known, learned=taught.learned)
         if turn != self._turn:
             self._ask_later()
         elif self._known is not None:
@@ -254,6 +257,13 @@ class PlanControl(QObject):
             self._settled.stop()
             self._throttle.stop()
             self._reading = None
+
+
+def _exact(world: PlanWorld, known: Known, request: PlanRequest) -> tuple[LoadPlan, Known]:
+    from app.actions.learned import what_was_learned
+
+    plan = world.ports.plan_exactly(world.pronk, known.facts, known.devices, request)
+    return plan, replace(known, learned=what_was_learned(world.pronk, known.facts, known.devices))
 
 
 def _known(pronk: Pronk, path: str, devices: Devices) -> Known:

@@ -57,6 +57,7 @@ class DeviceBars(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         head = QHBoxLayout()
+        head.setSpacing(12)
         title = ElidedLabel(name)
         title.setProperty("kind", "strong")
         head.addWidget(title, 1)

@@ -98,7 +98,6 @@ class WishSlider(QWidget):
         layout.setSpacing(4)
         layout.addLayout(first)
         layout.addWidget(self.slider)
-        QWidget.setTabOrder(self.slider, self.field)
 
 
 class _Slider(QSlider):

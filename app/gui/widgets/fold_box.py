@@ -4,6 +4,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QWidget
 
 GAP_PX = 24
+COLUMN_GAP_PX = 12
 
 
 class FoldBox(QWidget):
@@ -13,9 +14,10 @@ class FoldBox(QWidget):
         super().__init__(parent)
         self.setObjectName("plain")
         self._wide_px = wide_px
+        self._gap_px = gap_px
         self._layout = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(gap_px)
+        self._layout.setSpacing(min(gap_px, COLUMN_GAP_PX))
 
     @property
     def is_row(self) -> bool:
@@ -44,3 +46,4 @@ class FoldBox(QWidget):
         direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
         if direction != self._layout.direction():
             self._layout.setDirection(direction)
+            self._layout.setSpacing(self._gap_px if wide else min(self._gap_px, COLUMN_GAP_PX))
