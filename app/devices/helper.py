@@ -23,7 +23,7 @@ class Requests:
     """The helper's operations; llama.cpp is loaded by the first one that needs it."""
 
     def __init__(self, rpc: Sequence[str], simulated: Sequence[tuple[str, str, int]] = ()) -> None:
-        self._rpc = tuple(rpc)
+        self._rpc = tuple(dict.fromkeys(rpc))  # registered twice, its devices would be there twice
         self._simulated = tuple(simulated)
         self._simulation: Any = None
         self._probe = Probe()

@@ -17,12 +17,15 @@ import psutil
 from app.core.errors import AppError, EngineFailed
 from app.devices.amdgpu import amd_cards
 from app.devices.merge import merge
-from app.devices.values import Gpu
+from app.devices.system import read_memory
+from app.devices.values import Card, Gpu
 from app.jobs.child import Emitter, claim_stdout, exit_now, watch_stdin
 
 if TYPE_CHECKING:
+    from app.llama.devices import EngineDevice
     from app.llama.rpc_server import FreeAndTotal
 
+CPU, ACCELERATOR = 0, 3  # ggml-backend.h, ggml_backend_dev_type
 # What the lender keeps for itself, as much as a plan leaves on its own computer.
 RAM_KEPT_BYTES, RAM_KEPT_SHARE = 2 * 2**30, 0.1
 # Libraries, threads' stacks and scratch memory beside what is lent.
@@ -31,12 +34,9 @@ START_LIMIT_S = 20.0
 LOOK_EVERY_S = 0.02
 
 
-def lent_devices() -> tuple[Gpu, ...]:
-    """Return what is lent: the GPUs that a plan would use here, else the processor with main memory."""
-    from app.llama.devices import CPU, GPU, INTEGRATED, engine_devices
-
-    found = engine_devices()
-    gpus = merge([device for device in found if device.type in (GPU, INTEGRATED)], amd_cards()).gpus
+def lent_devices(found: "Sequence[EngineDevice]", cards: Sequence[Card]) -> tuple[Gpu, ...]:
+    """Return which of ggml's devices are lent: the GPUs that a plan would use here, else the processor."""
+    gpus = merge([device for device in found if device.type not in (CPU, ACCELERATOR)], cards).gpus
     known = [gpu for gpu in gpus if gpu.total_bytes]
     used = [gpu for gpu in known if not gpu.integrated] or known
     if used:
@@ -47,9 +47,9 @@ def lent_devices() -> tuple[Gpu, ...]:
 
 def main_memory() -> tuple[int, int]:
     """Return (free, total) bytes of main memory, free without what the lender keeps for itself."""
-    memory = psutil.virtual_memory()
-    kept = max(RAM_KEPT_BYTES, int(memory.total * RAM_KEPT_SHARE))
-    return max(0, memory.available - kept), memory.total
+    memory = read_memory()
+    kept = max(RAM_KEPT_BYTES, int(memory.total_bytes * RAM_KEPT_SHARE))
+    return max(0, memory.available_bytes - kept), memory.total_bytes
 
 
 def shares(limit_bytes: int | None, free_bytes: Sequence[int]) -> tuple[int | None, ...]:
@@ -90,11 +90,11 @@ def keep_within(limit_bytes: int) -> None:
 
 def lend(endpoint: str, n_threads: int, limit_bytes: int | None, emitter: Emitter) -> None:
     """Serve until the process ends; raises EngineFailed when that is not possible."""
-    from app.llama.devices import start_engine_library
+    from app.llama.devices import engine_devices, start_engine_library
     from app.llama.rpc_server import original_memory, serve_devices, tell_memory
 
     start_engine_library()
-    gpus = lent_devices()
+    gpus = lent_devices(engine_devices(), amd_cards())
     dealt = shares(limit_bytes, [gpu.free_bytes for gpu in gpus])
     asks = {
         gpu.id: limited(main_memory if gpu.backend == "cpu" else original_memory(gpu.id), share, gpu.free_bytes)

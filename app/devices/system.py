@@ -5,10 +5,12 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
+from app.devices.hardware import read_text
 from app.devices.values import Cpu, Memory
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -21,10 +23,40 @@ def read_cpu() -> Cpu:
     return Cpu(cpu_name(), min(physical, logical), logical)
 
 
-def read_memory(bandwidth_bytes_per_s: int | None = None) -> Memory:
-    """Return main memory as it is now."""
+def read_memory(bandwidth_bytes_per_s: int | None = None, root: Path = Path("/")) -> Memory:
+    """Return main memory as it is now, no more than a container or a service manager allows this process."""
     memory = psutil.virtual_memory()
-    return Memory(memory.total, memory.available, bandwidth_bytes_per_s)
+    total, available = memory.total, memory.available
+    for limit, used in _group_limits(root):
+        total, available = min(total, limit), min(available, max(0, limit - used))
+    return Memory(total, available, bandwidth_bytes_per_s)
+
+
+def _group_limits(root: Path) -> Iterator[tuple[int, int]]:
+    """Yield (limit, bytes in use) of each Linux control group that this process is in, up to the topmost.
+
+    Beyond a limit the kernel ends processes. Source: the kernel's cgroup-v2.rst and cgroup-v1/memory.rst.
+    """
+    for line in read_text(root / "proc/self/cgroup").splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        top = root / ("sys/fs/cgroup/memory" if controllers else "sys/fs/cgroup")
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if controllers else ("memory.max", "memory.current")
+        # Inside a container the path may be the host's, of which only the top is shown.
+        group = top / path.strip("/")
+        for folder in (group, *(parent for parent in group.parents if parent.is_relative_to(top))):
+            limit, used = (read_text(folder / name).strip() for name in names)
+            if limit.isdecimal() and used.isdecimal():
+                yield int(limit), max(0, int(used) - _reclaimable(read_text(folder / "memory.stat")))
+
+
+def _reclaimable(stat: str) -> int:
+    """Return the bytes of files in memory that a group's figures hold and that the kernel gives up first."""
+    found = dict(re.findall(r"^((?:total_)?(?:in)?active_file) (\d+)$", stat, re.MULTILINE))
+    prefix = "total_" if "total_active_file" in found else ""
+    return sum(int(found.get(f"{prefix}{name}", 0)) for name in ("active_file", "inactive_file"))
 
 
 def _usable_cores() -> int:

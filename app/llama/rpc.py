@@ -28,8 +28,8 @@ def not_secret(endpoint: str) -> str:
 
 
 def add_servers(endpoints: Iterable[str]) -> None:
-    """Register each "HOST:PORT"; raises for the first that fails, as add_server does."""
-    for endpoint in endpoints:
+    """Register each "HOST:PORT" once; raises for the first that fails, as add_server does."""
+    for endpoint in dict.fromkeys(endpoints):
         add_server(endpoint)
 
 

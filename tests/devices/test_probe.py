@@ -216,3 +216,36 @@ def test_memory_is_read() -> None:
     memory = read_memory(7)
     assert memory.total_bytes >= memory.available_bytes > 0
     assert memory.bandwidth_bytes_per_s == 7
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "folder", "limit", "used"),
+    [
+        ("0::/user.slice/app.service\n", "sys/fs/cgroup/user.slice", "memory.max", "memory.current"),
+        ("0::/\n", "sys/fs/cgroup", "memory.max", "memory.current"),
+        (
+            "3:cpu:/\n2:memory,hugetlb:/docker/ab\n0::/docker/ab\n",
+            "sys/fs/cgroup/memory",  # inside the container its own group is the top
+            "memory.limit_in_bytes",
+            "memory.usage_in_bytes",
+        ),
+    ],
+)
+def test_container_s_memory_counts(tmp_path: Path, cgroup: str, folder: str, limit: str, used: str) -> None:
+    mib = 2**20
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(cgroup)
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / limit).write_text(f"{512 * mib}\n")
+    (tmp_path / folder / used).write_text(f"{300 * mib}\n")
+    (tmp_path / folder / "memory.stat").write_text(f"anon 1\ninactive_file {60 * mib}\nactive_file {40 * mib}\n")
+    memory = read_memory(root=tmp_path)
+    assert (memory.total_bytes, memory.available_bytes) == (512 * mib, 312 * mib)
+
+
+def test_group_without_a_limit_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/a\n")
+    (tmp_path / "sys/fs/cgroup/a").mkdir(parents=True)
+    (tmp_path / "sys/fs/cgroup/a/memory.max").write_text("max\n")
+    assert read_memory(root=tmp_path).total_bytes == read_memory(root=tmp_path / "none").total_bytes
