@@ -1,12 +1,10 @@
 """The card that offers to measure this computer, follows the measuring, and tells what came of it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
-from app.gui.measure.words import phase_words, share_of
 from app.gui.plan.sentences import Figures
 from app.gui.widgets.buttons import push_button
 from app.gui.widgets.labels import ElidedLabel, plain_label
@@ -72,11 +70,11 @@ class MeasureCard(QFrame):
         if keyboard:
             self.cancel_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def show_event(self, event: Mapping[str, Any]) -> None:
-        """Follow one progress event."""
-        if event.get("event") == "progress" and self.cancel_button.isEnabled():
-            self._bar.setValue(max(self._bar.value(), round(STEPS * share_of(event))))
-            self._what.setText(phase_words(event))
+    def show_progress(self, share: float, words: str) -> None:
+        """Say how much is done (0 to 1) and what is measured just now."""
+        if self.cancel_button.isEnabled():
+            self._bar.setValue(max(self._bar.value(), round(STEPS * share)))
+            self._what.setText(words)
 
     def show_cancelling(self) -> None:
         """Say that it is asked to stop."""

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 
 from app.core.errors import AppError
 from app.gui.measure.card import MeasureCard
-from app.gui.measure.words import result_rows, result_sentence
+from app.gui.measure.words import phase_words, result_rows, result_sentence, share_of
 from app.gui.plan.world import PlanWorld
 from app.gui.tasks import Task
 from app.gui.widgets.notice import Notice
@@ -43,7 +43,7 @@ class MeasureControl(QObject):
             lambda task: ports.measure_computer(pronk, task.emit, task.cancelled),
             done=self._on_done,
             failed=self._on_failed,
-            event=self._card.show_event,
+            event=self._on_event,
             cancelled=self._on_cancelled,
             owner=self,
         )
@@ -53,6 +53,10 @@ class MeasureControl(QObject):
         if self._job is not None:
             self._card.show_cancelling()
             self._job.cancel()
+
+    def _on_event(self, event: Mapping[str, Any]) -> None:
+        if event.get("event") == "progress":
+            self._card.show_progress(share_of(event), phase_words(event, self._world.library.view.devices))
 
     def _on_done(self, result: Mapping[str, Any]) -> None:
         self._job = None
