@@ -8,6 +8,8 @@ from app.plan.model import Model
 from app.plan.values import Breakdown, Candidate, Use
 from app.plan.weights import HOST_PADDING, Padding, padding_of
 
+WITHOUT_PINNED_MEMORY = frozenset({"rpc", "metal"})
+
 
 @dataclass(frozen=True)
 class Span:
@@ -68,7 +70,9 @@ def estimate(model: Model, candidate: Candidate, budgets: Budgets) -> Breakdown:
         budget.id: _gpu_use(model, candidate, spans, index, padding_of(budget.backend))
         for index, budget in enumerate(budgets.gpus)
     }
-    return Breakdown(_host_use(model, candidate, spans), gpus)
+    # Beside a GPU that has pinned memory, weights of the host lie there as they are.
+    repacks = all(budget.backend in WITHOUT_PINNED_MEMORY for budget in budgets.gpus)
+    return Breakdown(_host_use(model, candidate, spans, repacks), gpus)
 
 
 def _gpu_use(model: Model, candidate: Candidate, spans: Spans, index: int, padding: Padding) -> Use:
@@ -82,7 +86,7 @@ def _gpu_use(model: Model, candidate: Candidate, spans: Spans, index: int, paddi
     sums = model.layer_totals(candidate, padding)
     total = _between(sums.weights, span) - _between(sums.moved, span)
     total += weights.output_bytes if span.has_output else 0
-    total += weights.shared_bytes if span.blocks else 0
+    total += weights.shared_bytes if any(weights.sharing[span.start : span.end]) else 0
     return Use(
         total,
         _between(model.cache_totals(candidate, padding), span),
@@ -99,14 +103,16 @@ def _copied_bytes(model: Model, moved_bytes: int, candidate: Candidate, spans: S
     return model.largest_layer_tensor * (3 if _used(candidate, spans) > 1 and moved_bytes else 2) // 2
 
 
-def _host_use(model: Model, candidate: Candidate, spans: Spans) -> Use:
+def _host_use(model: Model, candidate: Candidate, spans: Spans, repacks: bool) -> Use:
     span, weights = spans.host, model.host
     sums = model.layer_totals(candidate, HOST_PADDING)
     total = weights.input_bytes + _between(sums.weights, span)
     total += sums.moved[-1] - _between(sums.moved, span)
-    total += weights.shared_bytes if span.blocks else 0
-    # On the host the tied embedding is one tensor, not two.
-    total += weights.output_bytes - weights.tied_bytes if span.has_output else 0
+    total += weights.shared_bytes if any(weights.sharing[span.start : span.end]) else 0
+    if span.has_output:
+        # On most hosts the tied embedding is one tensor, not two.
+        is_doubled = weights.is_tied_doubled or (repacks and weights.is_tied_repacked)
+        total += weights.output_bytes - (0 if is_doubled else weights.tied_bytes)
     runs_layers = bool(span.blocks or sums.moved[-1])
     return Use(
         total,

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.library.facts import ModelFacts
 from app.plan.values import Candidate, KvType
-from app.plan.weights import Padding, pad
+from app.plan.weights import Padding, n_main_layers, pad
 
 CONTEXT_STEP = 256
 # Bytes of a block and its elements, ggml-common.h.
@@ -53,8 +53,11 @@ SLIDING_WINDOWS: dict[str, SlidingWindow] = {
     "smallthinker": SlidingWindow(4, full_first=True, window=4096, needs_key=True),
     "step35": SlidingWindow(4),
 }
+# Their files name another width, which llama.cpp does not heed.
+FIXED_WINDOW = frozenset({"llama4", "smallthinker"})
 # Of these only the first so many layers own a cache (llama.cpp n_layer_kv_from_start).
 LAYERS_WITH_CACHE = {"gemma3n": 20}
+WITHOUT_FLASH_ATTENTION = frozenset({"grok"})
 NO_CACHE = frozenset(
     {"bert", "jina-bert-v2", "jina-bert-v3", "nomic-bert", "nomic-bert-moe", "neo-bert", "eurobert", "modern-bert"}
     | {"gemma-embedding", "wavtokenizer-dec", "dream", "llada", "llada-moe", "rnd1"}
@@ -77,12 +80,23 @@ class LayerCache:
     state_bytes: int = 0
 
 
+def kv_types(facts: ModelFacts) -> tuple[KvType, ...]:
+    """Return the types that llama.cpp takes for a model's cache.
+
+    A quantized one needs flash attention and heads of whole blocks.
+    Source: llama-context.cpp, llama_init_from_model.
+    """
+    if facts.architecture in WITHOUT_FLASH_ATTENTION:
+        return ("f16",)
+    sizes = [size for layer in range(facts.n_layers) for size in _head_sizes(facts, layer, windowed=False)]
+    return ("f16", "q8_0", "q4_0") if all(size % KV_BLOCKS["q8_0"][1] == 0 for size in sizes) else ("f16",)
+
+
 def layer_caches(facts: ModelFacts) -> tuple[LayerCache, ...]:
     """Return what each layer keeps; layers of a draft head keep nothing in the main context."""
     if facts.architecture in NO_CACHE:
         return (LayerCache(),) * facts.n_layers
-    n_main = facts.n_layers - int(facts.hyperparameter("nextn_predict_layers", 0) or 0)
-    n_caching = min(n_main, _caching_layers(facts))
+    n_caching = min(n_main_layers(facts), _caching_layers(facts))
     windows = _windows(facts)
     recurrent = _recurrent_layers(facts)
     state_bytes = _state_bytes(facts) if any(recurrent) else 0
@@ -102,19 +116,21 @@ def _layer_cache(facts: ModelFacts, layer: int, window: int, recurrent: bool, st
     if recurrent and not both:
         return LayerCache(state_bytes=state_bytes)
     n_kv_heads = _per_layer(facts, "attention.head_count_kv", layer, _head_count(facts, layer))
-    key = "_swa" if window else ""
-    head_size = _head_size(facts, layer)
-    k_size = int(
-        facts.hyperparameter(f"attention.key_length{key}") or facts.hyperparameter("attention.key_length") or head_size
-    )
-    v_size = int(
-        facts.hyperparameter(f"attention.value_length{key}")
-        or facts.hyperparameter("attention.value_length")
-        or head_size
-    )
+    k_size, v_size = _head_sizes(facts, layer, windowed=bool(window))
     if facts.hyperparameter("attention.key_length_mla"):
         v_size = 0
     return LayerCache(k_size * n_kv_heads, v_size * n_kv_heads, window, state_bytes if both else 0)
+
+
+def _head_sizes(facts: ModelFacts, layer: int, windowed: bool) -> tuple[int, int]:
+    """Return the elements of one head's K and V."""
+    default = _head_size(facts, layer)
+
+    def size(key: str) -> int:
+        own = facts.hyperparameter(f"{key}_swa") if windowed else None
+        return int(own or facts.hyperparameter(key) or default)
+
+    return size("attention.key_length"), size("attention.value_length")
 
 
 def _head_count(facts: ModelFacts, layer: int) -> int:
@@ -142,7 +158,7 @@ def _windows(facts: ModelFacts) -> list[int]:
         return full
     if facts.architecture == "exaone4" and facts.n_layers != 64:
         return full
-    window = 8192 if facts.architecture == "llama4" else int(given or rule.window)
+    window = rule.window if facts.architecture in FIXED_WINDOW else int(given or rule.window)
     pattern = facts.hyperparameter("attention.sliding_window_pattern")
     if isinstance(pattern, tuple):
         return [window if layer < len(pattern) and pattern[layer] else 0 for layer in range(facts.n_layers)]
@@ -156,6 +172,9 @@ def _slides(layer: int, period: int, full_first: bool) -> bool:
 
 def _recurrent_layers(facts: ModelFacts) -> list[bool]:
     layers = range(facts.n_layers)
+    listed = facts.hyperparameter("attention.recurrent_layers")
+    if isinstance(listed, tuple):
+        return [bool(listed[layer : layer + 1] == (True,)) for layer in layers]
     if facts.architecture in RECURRENT or facts.architecture == "falcon-h1":
         return [True for _ in layers]
     if facts.architecture in HYBRID_BY_INTERVAL:

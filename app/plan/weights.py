@@ -4,6 +4,7 @@ Source: llama.cpp src/llama-model.cpp (load_tensors), src/llama-arch.cpp (LLM_TE
 (ggml_backend_cuda_buffer_type_get_alloc_size).
 """
 
+import platform
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,12 +14,30 @@ from app.library.facts import ModelFacts, TensorInfo
 INPUT_TENSORS = ("token_embd", "position_embd", "token_types", "per_layer_token_embd")
 # Used by every repeating layer, named without a number; each device that holds layers gets a copy.
 SHARED_TENSORS = ("rope_freqs", "rope_factors_long", "rope_factors_short")
-FIRST_LAYER_TENSORS = ("token_embd_norm",)
+FIRST_LAYER_TENSORS = ("token_embd_norm", "per_layer_model_proj", "per_layer_proj_norm")
+# Named like the embedding's norm, but the output's.
+OUTPUT_NORM_NAMED_OTHERWISE = frozenset({"lfm2", "lfm2moe"})
+# They have no output, or use the input's embedding where it is.
+NEVER_TIED = frozenset(
+    {"bitnet", "bert", "jina-bert-v2", "jina-bert-v3", "nomic-bert", "nomic-bert-moe", "neo-bert", "eurobert"}
+    | {"modern-bert"}
+)
+# The embedding comes after the output that is tied to it and is no longer recognized as the same (gemma3n.cpp).
+DOUBLED_WHEN_TIED = frozenset({"gemma3n", "gemma4"})
+# These tensors of a draft head are loaded though the head is not (cohere2moe.cpp).
+LOADED_OF_DRAFTS = re.compile(r"\.nextn\.(embed_tokens|shared_head_head|shared_head_norm)\.")
+LOADING_THEM = frozenset({"cohere2moe", "hy_v3", "step35"})
+UNUSED_TENSORS = ("masked_embd_centroids", "masked_embd_ordering")
 EXPERT_TENSOR = re.compile(r"\.ffn_(up|down|gate|gate_up)_(ch)?exps\.")
 # F32, F16, I8…I64, F64, BF16: everything else is quantized (ggml.h).
 PLAIN_TYPES = frozenset({0, 1, 24, 25, 26, 27, 28, 30})
 HOST_ALIGNMENT = 32
 CUDA_ROW = 512
+# Types that llama.cpp reorders for the processor, with the rows that must divide (ggml-cpu/repack.cpp). What depends on
+# more than the instruction set that every such processor has by now (AVX2, dot products of NEON) is left out.
+_REPACKED_ON_X86 = {2: 8, 12: 8, 20: 8, 39: 8}
+_REPACKED_ON_ARM = {2: 4, 8: 4, 12: 8, 13: 8, 14: 8, 20: 4, 39: 4}
+REPACKED_TYPES = _REPACKED_ON_ARM if platform.machine().lower() in ("arm64", "aarch64") else _REPACKED_ON_X86
 
 
 @dataclass(frozen=True)
@@ -43,8 +62,10 @@ def padding_of(backend: str) -> Padding:
 class Weights:
     """Bytes of a model's tensors, rounded up, by the group that is placed together.
 
-    `layers` holds everything of a layer, `experts` the part of it that is routed experts. `output` includes the
-    second copy of a tied embedding. `shared` is once on each device that holds layers.
+    `layers` holds everything of a layer, `experts` the part of it that is routed experts; the layers of a draft head
+    are not loaded. `output` includes the second copy of a tied embedding, which the host needs for a few architectures
+    only (`is_tied_doubled`) and where it is repacked (`is_tied_repacked`). `shared` is once on each device that holds
+    one of the layers marked in `sharing`.
     """
 
     input_bytes: int
@@ -53,6 +74,9 @@ class Weights:
     output_bytes: int
     shared_bytes: int
     tied_bytes: int
+    is_tied_doubled: bool
+    is_tied_repacked: bool
+    sharing: tuple[bool, ...]
 
     @property
     def expert_bytes(self) -> int:
@@ -64,37 +88,70 @@ def weigh(facts: ModelFacts, padding: Padding) -> Weights:
     """Add up the tensors of each group as a device with this rounding stores them."""
     layers = [0] * facts.n_layers
     experts = [0] * facts.n_layers
-    sums = {"input": 0, "output": 0, "shared": 0}
-    embedding = 0
-    tied = True
+    sums = {"input": 0, "output": 0, "shared": 0, "": 0}
+    n_loaded = n_main_layers(facts)
+    loads_of_drafts = facts.architecture in LOADING_THEM
+    embedding: TensorInfo | None = None
+    tied = facts.architecture not in NEVER_TIED
     for tensor in facts.tensors:
         size_bytes = stored_bytes(tensor, padding)
         name = tensor.name
         if name.startswith("blk."):
             layer = int(name[4 : name.index(".", 4)])
-            if layer < facts.n_layers:
+            if layer < n_loaded or (loads_of_drafts and layer < facts.n_layers and LOADED_OF_DRAFTS.search(name)):
                 layers[layer] += size_bytes
                 if EXPERT_TENSOR.search(name):
                     experts[layer] += size_bytes
             continue
-        base = name.split(".", 1)[0]
-        if base in FIRST_LAYER_TENSORS and layers:
+        group = _group(facts.architecture, name.split(".", 1)[0])
+        if group == "first layer" and layers:
             layers[0] += size_bytes
             continue
-        sums[_group(base)] += size_bytes
+        sums[group] += size_bytes
         if name == "token_embd.weight":
-            embedding = size_bytes
+            embedding = tensor
         tied = tied and name != "output.weight"
-    tied_bytes = embedding if tied else 0
+    tied_bytes = stored_bytes(embedding, padding) if tied and embedding else 0
     return Weights(
-        sums["input"], tuple(layers), tuple(experts), sums["output"] + tied_bytes, sums["shared"], tied_bytes
+        input_bytes=sums["input"],
+        layers=tuple(layers),
+        experts=tuple(experts),
+        output_bytes=sums["output"] + tied_bytes,
+        shared_bytes=sums["shared"],
+        tied_bytes=tied_bytes,
+        is_tied_doubled=facts.architecture in DOUBLED_WHEN_TIED,
+        is_tied_repacked=bool(tied_bytes and embedding and _is_repacked(embedding)),
+        sharing=_sharing(facts, n_loaded),
     )
 
 
-def _group(base: str) -> str:
+def n_main_layers(facts: ModelFacts) -> int:
+    """Return how many blocks are loaded: those of a draft head, which come last, are not (llama.cpp load_mtp)."""
+    return max(0, facts.n_layers - int(facts.hyperparameter("nextn_predict_layers", 0) or 0))
+
+
+def _sharing(facts: ModelFacts, n_loaded: int) -> tuple[bool, ...]:
+    """Return which layers use the tensors without a number: in Gemma 4 those without a window (gemma4.cpp)."""
+    windowed = facts.hyperparameter("attention.sliding_window_pattern")
+    if facts.architecture != "gemma4" or not isinstance(windowed, tuple):
+        return tuple(layer < n_loaded for layer in range(facts.n_layers))
+    return tuple(layer < n_loaded and windowed[layer : layer + 1] != (True,) for layer in range(facts.n_layers))
+
+
+def _is_repacked(tensor: TensorInfo) -> bool:
+    rows = REPACKED_TYPES.get(tensor.ggml_type)
+    return rows is not None and len(tensor.shape) == 2 and tensor.shape[1] % rows == 0
+
+
+def _group(architecture: str, base: str) -> str:
+    """Return where a tensor without a layer's number belongs; "" where it is not loaded."""
     if base in INPUT_TENSORS:
         return "input"
-    return "shared" if base in SHARED_TENSORS else "output"
+    if base in SHARED_TENSORS:
+        return "shared"
+    if base in FIRST_LAYER_TENSORS and architecture not in OUTPUT_NORM_NAMED_OTHERWISE:
+        return "first layer"
+    return "" if base in UNUSED_TENSORS else "output"
 
 
 def stored_bytes(tensor: TensorInfo, padding: Padding) -> int:
