@@ -15,6 +15,8 @@ def plan_words(arguments: argparse.Namespace) -> Iterator[tuple[str, ...]]:
     words += ["--kv-type", arguments.kv_type, "--parallel", str(arguments.parallel)]
     tell_lenders(arguments)
     words += [word for endpoint in arguments.rpc for word in ("--rpc", endpoint)]
+    words += ["--draft-tokens", str(arguments.draft_tokens)] if arguments.draft_tokens else []
+    words += ["--all-outputs"] if arguments.all_outputs else []
     words += ["--force"] if arguments.force else []
     if arguments.plan != "-":
         yield (*words, *_given(arguments, "plan"))

@@ -21,6 +21,8 @@ def add_plan_options(parser: argparse.ArgumentParser, parallel: int = 1) -> None
     group.add_argument("--kv-type", choices=KV_TYPES, default="auto", help="how the context is stored")
     group.add_argument("--reserve", metavar="SIZE", help="memory of each GPU to leave free")
     group.add_argument("--parallel", type=int, default=parallel, metavar="N", help="answers at a time")
+    group.add_argument("--draft-tokens", type=int, default=0, metavar="N", help="tokens guessed ahead at a time")
+    group.add_argument("--all-outputs", action="store_true", help="keep room for an output of every prompt token")
     group.add_argument("--gpu-layers", type=int, metavar="N", help="put so many layers on GPUs (at most all)")
     group.add_argument("--rpc", action="append", default=[], metavar="HOST:PORT", help="a computer that lends memory")
     group.add_argument("--plan", metavar="FILE|-", help="take this plan (from pronk plan --json) as it is")
@@ -52,6 +54,8 @@ def plan_request(arguments: argparse.Namespace) -> "PlanRequest":
         parallel=arguments.parallel,
         gpu_layers=arguments.gpu_layers,
         force=arguments.force,
+        draft_tokens=arguments.draft_tokens,
+        all_outputs=arguments.all_outputs,
     )
 
 

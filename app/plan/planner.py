@@ -8,7 +8,8 @@ from app.library.facts import ModelFacts
 from app.plan.budget import Budget, Budgets, budgets_of
 from app.plan.fit import Knowledge
 from app.plan.model import study
-from app.plan.refine import Asking, refined
+from app.plan.reasons import explain
+from app.plan.refine import Asking, hoped, refined, settled
 from app.plan.request import check_request
 from app.plan.search import Choice, Search
 from app.plan.speed import throughputs_of
@@ -23,7 +24,6 @@ from app.plan.values import (
     PlanRequest,
     Use,
 )
-from app.plan.words import explain
 
 MAX_DRY_RUNS = 12
 MORE_CONTEXT = 4
@@ -53,22 +53,25 @@ def _plan_on(
     budgets = budgets_of(devices, request.reserve_bytes, learned.reserves)
     model = study(facts, budgets)
     search = Search(request, Knowledge(model, budgets), throughputs_of(devices, budgets, learned))
-    asking = None if dry_run is None else Asking(dry_run, MAX_DRY_RUNS)
+    asking = Asking(dry_run, MAX_DRY_RUNS if dry_run is not None else 0)
     search, choice = refined(search, asking)
-    failure = asking.failure if asking is not None else ""
+    choice = hoped(search, settled(search, choice))
     plan = _load_plan(search, choice, devices)
-    reasons = explain(search, choice, plan, failure)
+    reasons = explain(search, choice, plan, devices, asking.failure)
     if choice.verdict != "too_big":
-        plan = replace(plan, alternatives=_alternatives(search, choice, devices))
+        plan = replace(plan, alternatives=_alternatives(search, choice, devices, asking))
     return replace(plan, reasons=reasons)
 
 
 def _load_plan(search: Search, choice: Choice, devices: Devices) -> LoadPlan:
-    candidate = choice.candidate
+    candidate, budgets = choice.candidate, search.knowledge.budgets
     breakdown = search.knowledge.breakdown(candidate)
-    measured = candidate in search.knowledge.measured
-    method: Literal["dry_run", "analytic"] = "dry_run" if measured else "analytic"
-    budgets = search.knowledge.budgets
+    measured = search.knowledge.measured.get(candidate)
+    method: Literal["dry_run", "analytic"] = "dry_run" if measured is not None and measured.is_exact else "analytic"
+    host = _device_plan(budgets.host, breakdown.host)
+    gpus = tuple(_device_plan(gpu, breakdown.gpus.get(gpu.id, Use())) for gpu in budgets.gpus)
+    if measured is None and choice.verdict != "too_big":
+        host, gpus = _squeezed(host), tuple(_squeezed(gpu) for gpu in gpus)
     return LoadPlan(
         n_gpu_layers=candidate.n_gpu_layers,
         n_layers_total=search.model.n_layers_total,
@@ -85,10 +88,16 @@ def _load_plan(search: Search, choice: Choice, devices: Devices) -> LoadPlan:
         verdict=choice.verdict,
         method=method,
         elapsed_ms=0.0,
-        devices=tuple(_device_plan(gpu, breakdown.gpus.get(gpu.id, Use())) for gpu in budgets.gpus),
-        host=_device_plan(budgets.host, breakdown.host),
+        devices=gpus,
+        host=host,
         expected=choice.speed,
     )
+
+
+def _squeezed(device: DevicePlan) -> DevicePlan:
+    """Return the device with no larger compute buffer than it has room for: by formulas that is only a bound."""
+    room = device.free_bytes - device.reserve_bytes - device.weights_bytes - device.kv_bytes
+    return replace(device, compute_bytes=min(device.compute_bytes, max(0, room)))
 
 
 def _split(candidate: Candidate, budgets: Budgets) -> tuple[int, ...]:
@@ -109,20 +118,24 @@ def _device_plan(budget: Budget, use: Use) -> DevicePlan:
     )
 
 
-def _alternatives(search: Search, choice: Choice, devices: Devices) -> tuple[LoadPlan, ...]:
-    """Return up to two other plans worth choosing: much more context at less speed, more speed at less context."""
+def _alternatives(search: Search, choice: Choice, devices: Devices, asking: Asking) -> tuple[LoadPlan, ...]:
+    """Return up to two other plans worth choosing: much more context at less speed, more speed at less context.
+
+    Their bytes come from the dry run as far as its budget goes; each plan's method says so.
+    """
     if search.request.gpu_layers is not None:
         return ()
-    found: list[Choice] = []
-    trained = search.trained_context
+    found: list[LoadPlan] = []
+    trained, least = search.trained_context, search.least_context
     if choice.candidate.context < trained:
-        found.append(search.at(min(trained, choice.candidate.context * MORE_CONTEXT)))
-    least = min(search.request.min_context, trained)
+        more = min(trained, choice.candidate.context * MORE_CONTEXT)
+        search, other = refined(search, asking, lambda search: search.at(more))
+        found += [_load_plan(search, other, devices)] if other.verdict != "too_big" else []
     if choice.verdict != "gpu" and choice.candidate.context > least:
-        smaller = search.at(least)
-        if choice.cost_s > WORTHWHILE * smaller.cost_s:
-            found.append(smaller)
-    return tuple(_load_plan(search, other, devices) for other in found if other.verdict != "too_big")
+        search, other = refined(search, asking, lambda search: search.at(least))
+        if other.verdict != "too_big" and choice.cost_s > WORTHWHILE * other.cost_s:
+            found.append(_load_plan(search, other, devices))
+    return tuple(found)
 
 
 def candidate_of(plan: LoadPlan) -> Candidate:

@@ -5,6 +5,7 @@ bytes are known. Then whatever would be better, and would fit if its compute buf
 possible, is asked for as well.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from app.core.errors import AppError, BadFile, UnsupportedModel
@@ -16,7 +17,7 @@ from app.plan.values import Candidate, DryRun
 class Asking:
     """The dry run with what is left of its budget, and why it gave no answer."""
 
-    dry_run: DryRun
+    dry_run: DryRun | None
     left: int
     failure: str = ""
 
@@ -25,7 +26,7 @@ class Asking:
 
         Raises what says that the model itself cannot be loaded.
         """
-        if self.left <= 0 or self.failure:
+        if self.dry_run is None or self.left <= 0 or self.failure:
             return None
         self.left -= 1
         gpus = tuple(gpu.id for gpu in search.knowledge.budgets.gpus)
@@ -39,26 +40,23 @@ class Asking:
         return replace(search, knowledge=search.knowledge.learned(candidate, answer))
 
 
-def refined(search: Search, asking: Asking | None) -> tuple[Search, Choice]:
-    """Return the best choice by dry runs, as far as their budget goes, and the search with what they taught."""
-    choice = search.best()
-    while asking is not None:
-        candidate = _unknown(search, choice)
-        if candidate is None:
-            return search, choice
+def refined(search: Search, asking: Asking, find: Callable[[Search], Choice] = Search.best) -> tuple[Search, Choice]:
+    """Return the choice that `find` makes when nothing is left to ask, and the search with what dry runs taught."""
+    choice = find(search)
+    while (candidate := _unknown(search, choice, find)) is not None:
         taught = asking.learn(search, candidate)
         if taught is None:
             break
         search = taught
-        choice = search.best()
-    return search, _settled(search, choice)
+        choice = find(search)
+    return search, choice
 
 
-def _unknown(search: Search, choice: Choice) -> Candidate | None:
+def _unknown(search: Search, choice: Choice, find: Callable[[Search], Choice]) -> Candidate | None:
     """Return the next candidate to ask for; None when the choice is proven."""
     if choice.candidate not in search.knowledge.measured:
         return choice.candidate
-    hope = replace(search, knowledge=search.knowledge.hopeful()).best()
+    hope = find(replace(search, knowledge=search.knowledge.hopeful()))
     if hope.candidate in search.knowledge.measured or not _is_better(hope, choice):
         return None
     return hope.candidate
@@ -69,9 +67,19 @@ def _is_better(hope: Choice, choice: Choice) -> bool:
     return (RANKS[hope.verdict], hope.candidate.context, -hope.cost_s) > mine
 
 
-def _settled(search: Search, choice: Choice) -> Choice:
-    """Return the choice, or when the last one was never asked for, the best whose bytes are known and fit."""
+def settled(search: Search, choice: Choice) -> Choice:
+    """Return the choice, or when it was not asked for any more, the best whose bytes are known and fit."""
     if choice.candidate in search.knowledge.measured:
         return choice
     known = [search.judge(candidate) for candidate in search.knowledge.measured if search.knowledge.fits(candidate)]
     return max(known, key=lambda c: (RANKS[c.verdict], c.candidate.context, -c.cost_s), default=choice)
+
+
+def hoped(search: Search, choice: Choice) -> Choice:
+    """Return the choice, no longer as too big where only the bound of a compute buffer says so.
+
+    Formulas refuse a model only when it is certain not to fit.
+    """
+    if choice.verdict != "too_big" or choice.candidate in search.knowledge.measured:
+        return choice
+    return search.judge(choice.candidate) if search.knowledge.hopeful().fits(choice.candidate) else choice

@@ -7,6 +7,7 @@ from app.plan.values import PlanRequest
 LEAST_CONTEXT = 256
 MOST_CONTEXT = 1 << 24  # beyond any model; llama.cpp would try for minutes
 MOST_PARALLEL = 256  # LLAMA_MAX_SEQ
+MOST_DRAFT_TOKENS = 64
 
 
 def check_request(request: PlanRequest, facts: ModelFacts) -> None:
@@ -19,6 +20,11 @@ def check_request(request: PlanRequest, facts: ModelFacts) -> None:
     if not 1 <= request.parallel <= MOST_PARALLEL:
         raise BadRequest(
             f"{request.parallel} answers at a time are not possible.", hint=f"Choose 1 to {MOST_PARALLEL}."
+        )
+    if not 0 <= request.draft_tokens <= MOST_DRAFT_TOKENS:
+        raise BadRequest(
+            f"{request.draft_tokens} tokens cannot be guessed ahead at a time.",
+            hint=f"Choose 0 to {MOST_DRAFT_TOKENS}.",
         )
     for name, context in (("context", request.context), ("least context", request.min_context)):
         if isinstance(context, int) and context < LEAST_CONTEXT:

@@ -112,7 +112,7 @@ class Search:
         return replace(nearest, verdict="too_big")
 
     def _wholes(self, placer: Placer, bases: list[Candidate]) -> list[Choice]:
-        """Return the uppermost rung's candidates; bases come by their cost, so on one GPU the first that fits will do."""
+        """Return the uppermost rung's candidates; bases come by cost: on one GPU the first that fits will do."""
         found: list[Choice] = []
         for base in bases:
             found += [self.judge(whole) for whole in placer.layers_on(base, self._most_layers)]
@@ -172,8 +172,8 @@ def outputs(request: PlanRequest, n_ubatch: int) -> int:
 
     One for each answer and each token guessed ahead; with all_outputs one for each token of a batch.
     """
-    each = request.parallel * (1 + request.draft_tokens)
-    return max(each, n_ubatch) if request.all_outputs else each
+    each = n_ubatch if request.all_outputs else min(n_ubatch, request.parallel * (1 + request.draft_tokens))
+    return max(request.parallel, each)
 
 
 def _quickest(choices: list[Choice]) -> Choice:

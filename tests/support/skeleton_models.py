@@ -1,4 +1,4 @@
-"""Models that llama.cpp loads from their header alone, in real sizes: dense, experts, windows, latent, hybrids.
+"""Models that llama.cpp loads from their header alone: dense, experts, windows, latent attention, hybrids.
 
 Names, shapes and needed keys: llama.cpp src/models/*.cpp, load_arch_tensors and load_arch_hparams.
 """

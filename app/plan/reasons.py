@@ -1,0 +1,169 @@
+"""Why a plan is as it is: sentences with the bytes that decided."""
+
+from dataclasses import replace
+
+from app.core.units import format_size
+from app.devices.values import Devices
+from app.plan.arithmetic import subtraction
+from app.plan.fit import shortages
+from app.plan.kv import CONTEXT_STEP
+from app.plan.placing import NO_PIPELINE
+from app.plan.search import UBATCHES, Choice, Search
+from app.plan.values import Breakdown, Candidate, LoadPlan, Use
+from app.plan.weights import moved_layers
+
+
+def explain(search: Search, choice: Choice, plan: LoadPlan, devices: Devices, failure: str) -> tuple[str, ...]:
+    """Return the reasons for a choice, most important first; `failure` is why there was no dry run."""
+    sentences = [
+        *(_shortage(search, choice) if choice.verdict == "too_big" else ()),
+        *_placement(plan),
+        *_subtractions(plan, devices),
+        *_no_more(search, choice),
+        *_experts(search, plan),
+        *_cache(search, choice),
+        *_pieces(search, choice),
+        *_context(search, plan),
+        *_source(search, choice, devices, failure),
+    ]
+    return tuple(sentences)
+
+
+def layers_of(plan: LoadPlan) -> str:
+    """Return "28 of 33 layers"."""
+    return f"{plan.n_gpu_layers} of {plan.n_layers_total} layers"
+
+
+def _shortage(search: Search, choice: Choice) -> list[str]:
+    missing = shortages(search.knowledge.breakdown(choice.candidate), search.knowledge.budgets)
+    host = search.knowledge.budgets.host
+    return [
+        f"{'Main memory' if id_ == host.id else id_} lacks {format_size(size)} "
+        f"(at a context of {choice.candidate.context:,})."
+        for id_, size in missing.items()
+    ]
+
+
+def _placement(plan: LoadPlan) -> list[str]:
+    if not plan.devices:
+        return [f"No GPU that this build can use: all {plan.n_layers_total} layers run on the processor."]
+    if not plan.n_gpu_layers:
+        free = ", ".join(f"{device.id} has {format_size(device.free_bytes)} free" for device in plan.devices)
+        return [f"All {plan.n_layers_total} layers run on the processor ({free}: too little to help)."]
+    if plan.verdict == "too_big":
+        return [f"The nearest to a fit was {layers_of(plan)} on GPUs."]
+    ids = [device.id for device, share in zip(plan.devices, plan.tensor_split, strict=False) if share]
+    if plan.n_gpu_layers == plan.n_layers_total:
+        return [f"All {plan.n_layers_total} layers fit on {' and '.join(ids)}."]
+    return [f"{layers_of(plan)} fit on {' and '.join(ids)}; the others run on the processor."]
+
+
+def _subtractions(plan: LoadPlan, devices: Devices) -> list[str]:
+    gpus = {gpu.id: gpu for gpu in devices.gpus}
+    sentences = []
+    for device, share in zip(plan.devices, plan.tensor_split, strict=False):
+        if share:
+            others = gpus[device.id].used_by_others_bytes
+            sentences.append(f"{device.id} ({gpus[device.id].name}): {subtraction(device, others)}.")
+            sentences += [f"{format_size(others)} of it is used by other programs."] if others else []
+    used = plan.host.weights_bytes + plan.host.kv_bytes + plan.host.compute_bytes
+    return [*sentences, f"Main memory: {subtraction(plan.host)}."] if used else sentences
+
+
+def _no_more(search: Search, choice: Choice) -> list[str]:
+    """Say what one more layer would need, where not all are on GPUs."""
+    candidate, total = choice.candidate, search.model.n_layers_total
+    if not 0 < candidate.n_gpu_layers < total or choice.verdict == "too_big" or search.request.gpu_layers is not None:
+        return []
+    budgets, now = search.knowledge.budgets.gpus, search.knowledge.breakdown(choice.candidate)
+    needs: list[tuple[int, str]] = []
+    for index, (budget, share) in enumerate(zip(budgets, candidate.tensor_split, strict=False)):
+        if share:
+            split = tuple(n + (i == index) for i, n in enumerate(candidate.tensor_split))
+            more = replace(candidate, n_gpu_layers=candidate.n_gpu_layers + 1, tensor_split=split)
+            after = search.knowledge.breakdown(more).gpus.get(budget.id, Use()).total_bytes
+            before = now.gpus.get(budget.id, Use()).total_bytes
+            left = budget.usable_bytes - before
+            if after - before > left:
+                sentence = (
+                    f"One more layer would take {_size(after - before)} of {budget.id}, which has {_size(left)} left"
+                )
+                needs.append((after - before - left, sentence))
+    return [f"{min(needs)[1]}."] if needs else []
+
+
+def _size(size_bytes: int) -> str:
+    return format_size(max(0, size_bytes))
+
+
+def _experts(search: Search, plan: LoadPlan) -> list[str]:
+    model = search.model
+    moved = [
+        layer
+        for override in plan.tensor_overrides
+        if override != NO_PIPELINE
+        for layer in moved_layers(override.pattern, model.n_layers)
+    ]
+    if plan.tensor_overrides == (NO_PIPELINE,):
+        return ["The GPUs work one after the other: as a pipeline they would keep four copies of every input."]
+    if not moved:
+        return []
+    size_bytes = sum(model.host.experts[layer] for layer in moved)
+    having = sum(1 for experts in model.host.experts if experts)
+    return [
+        f"The experts of {len(moved)} of {having} layers ({format_size(size_bytes)}) lie in main memory: "
+        "a token uses few of them, and attention and KV gain more from the GPU."
+    ]
+
+
+def _without(search: Search, candidate: Candidate) -> int:
+    """Return the bytes that another candidate lacks."""
+    return sum(shortages(search.knowledge.breakdown(candidate), search.knowledge.budgets).values())
+
+
+def _cache(search: Search, choice: Choice) -> list[str]:
+    candidate = choice.candidate
+    if candidate.kv_type == "f16" or search.request.kv_type != "auto" or choice.verdict == "too_big":
+        return []
+    full = replace(candidate, kv_type="f16")
+    breakdowns = [search.knowledge.breakdown(each) for each in (full, candidate)]
+    more = _kv_bytes(breakdowns[0]) - _kv_bytes(breakdowns[1])
+    missing = _without(search, full)
+    lacking = f", and {format_size(missing)} would be missing" if missing else ""
+    return [f"KV is stored as {candidate.kv_type}: as f16 it would take {_size(more)} more{lacking}."]
+
+
+def _kv_bytes(breakdown: Breakdown) -> int:
+    return breakdown.host.kv_bytes + sum(use.kv_bytes for use in breakdown.gpus.values())
+
+
+def _pieces(search: Search, choice: Choice) -> list[str]:
+    candidate = choice.candidate
+    if candidate.n_ubatch == UBATCHES[0] or choice.verdict == "too_big":
+        return []
+    missing = _without(search, replace(candidate, n_ubatch=UBATCHES[0]))
+    lacking = f" {format_size(missing)} would be missing" if missing else " more memory would be needed"
+    return [f"Prompts are read in pieces of {candidate.n_ubatch} tokens: with {UBATCHES[0]}{lacking}."]
+
+
+def _context(search: Search, plan: LoadPlan) -> list[str]:
+    trained, asked = search.trained_context, search.request.context
+    if plan.context > trained and isinstance(asked, int) and asked > trained:
+        return [f"The model was trained on {trained:,} tokens; beyond them its answers get worse."]
+    if plan.context >= trained - trained % CONTEXT_STEP:
+        return []
+    sentence = f"The context is {plan.context:,} of the {trained:,} tokens the model was trained on"
+    why = {"gpu": ": more would not fit on the GPU", "partial": ": more would not fit"}.get(plan.verdict, "")
+    return [f"{sentence}{why if asked is None else ''}."]
+
+
+def _source(search: Search, choice: Choice, devices: Devices, failure: str) -> list[str]:
+    sentences = []
+    measured = search.knowledge.measured.get(choice.candidate)
+    if measured is not None and not measured.is_exact:
+        sentences.append("Compute sizes come from llama.cpp's log, weights and KV from formulas.")
+    if failure:
+        sentences.append(f"Sizes are computed by formula: {failure}")
+    if devices.simulated:
+        sentences.append("This computer is made up: its speed is guessed from typical devices of these names.")
+    return sentences
