@@ -2,7 +2,7 @@
 
 Run as a child: `python tests/support/fake_engine.py --mode crash --text FILE`. Modes: normal; slow (20 tokens a
 second); hold (half the answer, then silence until the client leaves); crash (the first answer breaks off in the middle,
-the engine dies and comes back); no-memory (fails to load).
+the engine dies and comes back); no-memory (fails to load); less-memory (loads with a smaller plan than it told first).
 """
 
 import argparse
@@ -24,6 +24,7 @@ from app.actions.context import Pronk
 from app.engine.supervisor import Engine
 
 KEY = "fake-key"
+LESS_MEMORY = "The model did not fit: it is loaded again, on the processor alone, with a context of 4,096 tokens."
 DEFAULT_TEXT = "Llamas are calm. They **hum** when they are content.\n\n```python\nprint('hum')\n```\n\nThat is all."
 PLAN = {
     "n_gpu_layers": 0,
@@ -191,7 +192,11 @@ def main() -> None:
     url = f"http://127.0.0.1:{server.server_port}/v1"
     engine.emit({"event": "ready", "url": url, "api_key": KEY, "engine_pid": os.getpid(), "plan": plan})
     engine.emit({"event": "progress", "phase": "load", "done_bytes": 50, "total_bytes": 100})
-    engine.emit({"event": "loaded", "load_s": 0.1})
+    if arguments.mode == "less-memory":
+        smaller = {**plan, "context": 4096}
+        engine.emit({"event": "replanned", "reason": LESS_MEMORY, "engine_pid": os.getpid(), "plan": smaller})
+        engine.emit({"event": "something_of_a_later_version", "plan": 7})
+    engine.emit({"event": "loaded", "load_s": 0.1, "taken": {"CPU": 400_000_000}})
     for _ in sys.stdin:
         pass
     os._exit(0)

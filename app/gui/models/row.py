@@ -83,7 +83,7 @@ class ModelRow(QFrame):
         head.addWidget(about, 1)
         for button in (self.plan_button, self._chat, self._remove):
             head.addWidget(button)
-        self._below.setContentsMargins(0, 0, 4, 4)
+        self._below.setContentsMargins(0, 0, 4, 0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 12, 12, 12)
         layout.setSpacing(12)
