@@ -19,7 +19,8 @@ CHILD_MODULE = "app.library.preflight_child"
 LIMIT_S = 1.8  # from the child's start to its answer; a quarter of a second is usual, 0.8 s for 262,144 tokens
 START_LIMIT_S = 15.0  # until llama.cpp is there, where its libraries come from a slow disk
 DRAIN_S = 1.0
-_KILLED = -9  # by us, or by Linux when memory runs out: no word about the file
+# By us, or by Linux when memory runs out; a Python that did not get far: no word about the file
+_KILLED, _PYTHON_FAILED = -9, 1
 # A file is tried on the processor alone: drivers take seconds to start, and are no part of the question.
 NO_GPUS = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1", "GGML_VK_VISIBLE_DEVICES": ""}
 # "/…/src/llama-vocab.cpp:2544: GGML_ASSERT(…) failed", or what an exception that nobody caught says
@@ -75,8 +76,10 @@ def try_in_child(path: Path, log: Path) -> Preflight:
     close_stdin(process)
     if heard.final is not None:
         return _answered(heard.final)
-    if not in_time or returncode == _KILLED:
+    if not in_time:
         return Preflight("unknown", message=f"{path.name} could not be checked within {LIMIT_S:g} s.")
+    if returncode in (_KILLED, _PYTHON_FAILED):
+        return Preflight("unknown", message=f"{path.name} could not be checked ({describe_exit(returncode)}).")
     return _crashed(path, returncode, log_tail(log, log_start_bytes))
 
 

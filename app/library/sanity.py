@@ -18,6 +18,7 @@ ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")  # LLAMA_ROPE_SCALING_TYP
 _EPSILONS = ("attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "attention.group_norm_epsilon")
 # One expert is none at all to these (load_hparams sets both counts to 0).
 _DENSE_WITH_ONE_EXPERT = ("hunyuan-dense", "hunyuan_vl")
+_ONLY_WITH_EXPERTS = ("glm4moe",)
 _UNUSABLE = ("I8", "I16", "I32", "I64", "F64", "Q8_1", "Q8_K")
 _MATRIX = re.compile(r"(token_embd|(blk\.\d+\.)?(attn_(q|k|v|qkv|output)|ffn_(gate|up|down)|output))\.weight")
 _NORM = re.compile(r"(output_norm|blk\.\d+\.(attn|ffn)_norm)\.weight")
@@ -53,7 +54,7 @@ def _experts(facts: ModelFacts) -> str:
         return f"it claims {_shown(count)} experts; up to {MAX_EXPERTS} are possible"
     if count <= 1 and facts.architecture in _DENSE_WITH_ONE_EXPERT:
         return ""
-    if used > count or (count > 0 and used == 0):
+    if used > count or (used == 0 and (count > 0 or facts.architecture in _ONLY_WITH_EXPERTS)):
         return f"it uses {used} of {count} experts"
     return ""
 

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 
 from tests.support.malformed import Recipe, of
-from tests.support.malformed_base import N_EMBD, Line, Parts, bpe_model, string, u32
+from tests.support.malformed_base import N_EMBD, Line, Parts, bpe_model, f32, string, u32
 
 NORM, EMBEDDING, QUERY = "output_norm.weight", "token_embd.weight", "blk.1.attn_q.weight"
 
@@ -17,14 +17,18 @@ def tensor_recipes() -> list[Recipe]:
 
 def _missing() -> list[Recipe]:
     base = bpe_model()
+    bare = base.having(tensors=(), data=b"")
     return [
         *(
             of(f"without {name}", base.having(tensors=tuple(line for line in base.tensors if line.name != name)))
             for name in (NORM, EMBEDDING, QUERY)
         ),
-        of("without any tensor", base.having(tensors=(), data=b"")),
+        of("without any tensor", bare),
         of("only the embedding", base.having(tensors=base.tensors[:1])),
-        of("glm4moe without tensors", _glm4moe(base)),
+        of("glm4moe without tensors", _called("glm4moe", bare, expert_count=8, expert_used_count=2)),
+        of("glm4moe without experts", _called("glm4moe", base), aborts=True),
+        of("bailingmoe2 without experts", _called("bailingmoe2", base, expert_gating_func=1)),
+        of("the eyes of another model", _called("clip", base)),
         of("a tensor more", _with_more(base, Line("blk.0.unheard.weight", (N_EMBD,)))),
         of("a tensor without a name", _with_more(base, Line("", (N_EMBD,)))),
         of("a tensor of layer 99", _with_more(base, Line("blk.99.attn_q.weight", (N_EMBD, N_EMBD)))),
@@ -34,15 +38,17 @@ def _missing() -> list[Recipe]:
     ]
 
 
-def _glm4moe(base: Parts) -> Parts:
+def _called(architecture: str, base: Parts, **numbers: int) -> Parts:
+    """The metadata under another architecture's name."""
     metadata = {
-        key.replace("llama.", "glm4moe.") if isinstance(key, str) else key: value
+        key.replace("llama.", f"{architecture}.") if isinstance(key, str) else key: value
         for key, value in base.metadata.items()
     }
-    parts = base.having(metadata=metadata, tensors=(), data=b"").where("general.architecture", string("glm4moe"))
-    for key, value in {"expert_count": 8, "expert_used_count": 2, "expert_feed_forward_length": 32}.items():
-        parts = parts.where(f"glm4moe.{key}", u32(value))
-    return parts
+    parts = base.having(metadata=metadata).where("general.architecture", string(architecture))
+    needed = {"expert_feed_forward_length": 32, "expert_shared_count": 1, "leading_dense_block_count": 1}
+    for key, value in {**needed, **numbers}.items():
+        parts = parts.where(f"{architecture}.{key}", u32(value))
+    return parts.where(f"{architecture}.expert_weights_scale", f32(1.0))
 
 
 def _with_more(base: Parts, line: Line) -> Parts:
