@@ -41,7 +41,7 @@ class NvidiaDriver:
         if self._failure:
             return (), (self._failure,)
         try:
-            answer = self._helper.ask("cards", self._limit_s)
+            answer = self._helper.ask("NVML", self._limit_s)
         except AppError as error:
             self._failure = f"NVIDIA's driver could not be asked: {error.message} Restarting the computer often helps."
             return (), (self._failure,)
@@ -164,7 +164,7 @@ def main(limit_s: float) -> None:
             faulthandler.cancel_dump_traceback_later()
         return {"cards": [asdict(card) for card in found], "notes": list(notes)}
 
-    serve_requests({"cards": cards}, claim_stdout())
+    serve_requests({"NVML": cards}, claim_stdout())
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def test_library_that_blocks_ends_its_child_even_without_a_parent_that_looks(mod
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as child:
         assert child.stdin
-        child.stdin.write(b'{"id":1,"op":"cards"}\n')
+        child.stdin.write(b'{"id":1,"op":"NVML"}\n')
         child.stdin.flush()
         assert child.wait(10) == 1
 
