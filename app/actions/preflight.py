@@ -8,7 +8,7 @@ from pathlib import Path
 from app.actions.context import Pronk
 from app.core.errors import AppError, NotEnoughDisk
 from app.core.files import write_atomic
-from app.library.facts_reader import int_at, part_paths, read_facts
+from app.library.facts_reader import part_paths, read_facts
 from app.library.preflight import Preflight, preflight_file
 from app.llama.bindings import engine_version
 
@@ -18,15 +18,15 @@ KEPT_VERDICTS = 500
 
 def preflight(pronk: Pronk, path: Path) -> Preflight:
     """Return whether a file can be loaded; a good one is tried once, until it or the engine changes."""
+    note = _note(pronk, path)
+    if note is not None and note.exists():
+        return Preflight("ok")
     try:
-        facts = read_facts(path)
+        read_facts(path)
     except AppError as error:
         return Preflight("refused", error.kind, error.message, error.hint, error.detail)
-    note = pronk.home.cache / "preflight" / _name(path, int_at(facts.metadata, "split.count"))
-    if note.exists():
-        return Preflight("ok")
     result = preflight_file(path, pronk.log("preflight"))
-    if result.verdict == "ok":
+    if note is not None and result.verdict == "ok":
         _remember(note, path)
     return result
 
@@ -45,10 +45,17 @@ def require_loadable(pronk: Pronk, path: Path, force: bool = False) -> str:
     raise error
 
 
-def _name(path: Path, n_parts: int) -> str:
-    files = [(part.name, part.stat().st_size, part.stat().st_mtime_ns) for part in part_paths(path, n_parts)]
-    key = json.dumps([RULES, engine_version(), str(path.resolve()), files])
-    return f"{hashlib.sha256(key.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}.txt"
+def _note(pronk: Pronk, path: Path) -> Path | None:
+    """Return where it is noted that these very files are good; None where they cannot be looked at."""
+    try:
+        found = [
+            (part.name, status.st_size, status.st_mtime_ns) for part in part_paths(path) for status in [part.stat()]
+        ]
+    except OSError:
+        return None
+    key = json.dumps([RULES, engine_version(), str(path.absolute()), found])
+    name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    return pronk.home.cache / "preflight" / f"{name}.txt"
 
 
 def _remember(note: Path, path: Path) -> None:

@@ -17,6 +17,7 @@ from app.library.sanity import check_hyperparameters
 
 _TYPE_NUMBERS = {kind.name: number for number, kind in GGML_TYPES.items()}
 _VERSION, _ALIGNMENT, _TEXT = 3, 32, 8  # of the files that the converter writes
+MAX_PARTS = 999
 _PART_NAME = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
 
 
@@ -143,12 +144,13 @@ def _chat_template(metadata: Mapping[str, Any]) -> str:
     return text_at(metadata, f"{prefix}.default") or next(named, "")
 
 
-def part_paths(path: Path, n_parts: int) -> list[Path]:
-    """Return the files of a model in their order; of one that is not split, or oddly named, its own."""
+def part_paths(path: Path) -> list[Path]:
+    """Return the files of a model in their order, by its name: one, or those of "model-00001-of-00003.gguf"."""
     match = _PART_NAME.fullmatch(path.name)
-    if n_parts < 2 or match is None:
+    count = int(match["count"]) if match else 1
+    if match is None or not 2 <= count <= MAX_PARTS:
         return [path]
-    return [path.with_name(f"{match['stem']}-{number:05}-of-{n_parts:05}.gguf") for number in range(1, n_parts + 1)]
+    return [path.with_name(f"{match['stem']}-{number:05}-of-{count:05}.gguf") for number in range(1, count + 1)]
 
 
 def _with_other_parts(facts: ModelFacts, path: Path, n_parts: int) -> ModelFacts:
@@ -158,9 +160,11 @@ def _with_other_parts(facts: ModelFacts, path: Path, n_parts: int) -> ModelFacts
             f"{path} is one part of a model in {n_parts} files, but its name does not say which.",
             hint=f"Give the parts their names back, like model-00001-of-{n_parts:05}.gguf.",
         )
-    if n_parts > 999:
-        raise BadFile(f"{path} claims to be one of {n_parts} parts; 999 are allowed.", hint="Download the model again.")
-    parts = part_paths(path, n_parts)
+    if n_parts > MAX_PARTS:
+        raise BadFile(
+            f"{path} claims to be one of {n_parts} parts; {MAX_PARTS} are allowed.", hint="Download the model again."
+        )
+    parts = part_paths(path)
     missing = [part.name for part in parts if not part.exists()]
     if missing:
         raise BadFile(

@@ -16,7 +16,7 @@ from app.library.vocabulary import check_vocabulary
 Verdict = Literal["ok", "refused", "crashes", "unknown"]
 
 CHILD_MODULE = "app.library.preflight_child"
-LIMIT_S = 1.8  # from the child's start to its answer; a quarter of a second is usual, 0.8 s for 262,144 tokens
+LIMIT_S = 1.7  # from the child's start to its answer; a quarter of a second is usual, 0.8 s for 262,144 tokens
 START_LIMIT_S = 15.0  # until llama.cpp is there, where its libraries come from a slow disk
 DRAIN_S = 1.0
 # By us, or by Linux when memory runs out; a Python that did not get far: no word about the file

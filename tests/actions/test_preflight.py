@@ -1,5 +1,6 @@
 import json
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -14,7 +15,8 @@ from app.core.paths import Home
 from app.library import preflight as library_preflight
 from app.library.preflight import Preflight
 from tests.support.cli import run_pronk
-from tests.support.malformed_base import Parts, bpe_model, spm_model, spm_tokens, string, strings, u32
+from tests.support.gguf_builder import I32, U16
+from tests.support.malformed_base import Parts, Raw, bpe_model, spm_model, spm_tokens, string, strings, u32
 
 pytestmark = pytest.mark.native
 
@@ -73,6 +75,43 @@ def test_a_file_that_changes_is_tried_again(pronk: Pronk, put: Callable[[Parts],
     result = preflight(pronk, path)
     assert (result.verdict, result.kind) == ("refused", "bad_file")
     assert "cannot find tokenizer merges" in result.message
+
+
+def split(parts: Parts, folder: Path) -> list[Path]:
+    """Write a model in two files, as llama.cpp splits it."""
+    size_bytes = sum(line.size_bytes for line in parts.tensors[:5])
+    count = {"split.count": u16(2), "split.tensors.count": i32(len(parts.tensors))}
+    first = parts.having(
+        metadata={**parts.metadata, "split.no": u16(0), **count},
+        tensors=parts.tensors[:5],
+        data=parts.data[:size_bytes],
+    )
+    second = parts.having(
+        metadata={"split.no": u16(1), **count}, tensors=parts.tensors[5:], data=parts.data[size_bytes:]
+    )
+    paths = [folder / f"model-0000{number}-of-00002.gguf" for number in (1, 2)]
+    for path, half in zip(paths, (first, second), strict=True):
+        path.write_bytes(half.build())
+    return paths
+
+
+def u16(value: int) -> Raw:
+    return Raw(U16, struct.pack("<H", value))
+
+
+def i32(value: int) -> Raw:
+    return Raw(I32, struct.pack("<i", value))
+
+
+def test_a_split_model_is_tried_with_all_its_files(pronk: Pronk, tmp_path: Path) -> None:
+    first, second = split(bpe_model(), tmp_path)
+    assert preflight(pronk, first) == OK
+    second.write_bytes(split(bpe_model().tensor("blk.1.ffn_down.weight", shape=(64, 128)), tmp_path)[1].read_bytes())
+    result = preflight(pronk, first)
+    assert result.verdict == "refused"
+    assert "blk.1.ffn_down.weight" in result.message
+    second.unlink()
+    assert "1 missing: model-00002-of-00002.gguf" in preflight(pronk, first).message
 
 
 def test_what_a_newer_engine_may_know_is_told_so(pronk: Pronk, put: Callable[[Parts], Path]) -> None:
