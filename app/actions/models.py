@@ -8,7 +8,8 @@ from typing import Any
 
 from app.actions.context import Pronk
 from app.actions.preflight import require_loadable
-from app.core.errors import BadFile, NotYet
+from app.actions.remote import header_of_remote, is_remote, not_downloaded, refuse_header_only
+from app.core.errors import BadFile
 from app.library.checksum import sha256_of
 from app.library.facts import ModelFacts
 from app.library.facts_reader import read_facts
@@ -65,13 +66,11 @@ def resolve_model(pronk: Pronk, text: str) -> Path:
 
     Raises NotYet for hf: and ms:, BadFile with near names when nothing or more than one model is meant.
     """
-    if text.startswith(("hf:", "ms:")):
-        raise NotYet(
-            f"{text} is not on this computer, and this version of Pronk cannot download it.",
-            hint="Download the .gguf file with a browser, then: pronk models add FILE.gguf",
-        )
+    if is_remote(text):
+        raise not_downloaded(text)
     path = _as_path(text)
     if path and path.is_file():
+        refuse_header_only(pronk, path)
         return path.absolute()
     models = list_models(pronk)
     # A path of the library whose file is gone means that model, too.
@@ -89,8 +88,11 @@ def resolve_model(pronk: Pronk, text: str) -> Path:
 
 
 def inspect_model(pronk: Pronk, text: str) -> ModelFacts:
-    """Return the facts of a model; they are read from its header once, until size or time of change differ."""
-    path = resolve_model(pronk, text)
+    """Return the facts of a model; they are read from its header once, until size or time of change differ.
+
+    Of a model on a hub (hf:, ms:) only the header is fetched; raises what header_of_remote raises.
+    """
+    path = header_of_remote(pronk, text) if is_remote(text) else resolve_model(pronk, text)
     file = stat_file(path)
     if file is None:
         raise BadFile(f"Cannot open {path}.", hint="Check the path and its permissions.")
@@ -111,6 +113,7 @@ def add_model(pronk: Pronk, path: Path, source: str = "", revision: str = "", sh
     path = path.expanduser().absolute()
     if not is_text(str(path)):
         raise BadFile(f"{path!a} has a name that is not text (no UTF-8).", hint="Rename the file, then add it.")
+    refuse_header_only(pronk, path)
     read_facts(path)
     place = _change_place(pronk, path, lambda old: Place(source or old.source, revision or old.revision))
     listed = next(row for row in _refresh(pronk) if row.path == path)

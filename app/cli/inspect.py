@@ -1,6 +1,7 @@
 """pronk inspect: what a model file says about itself."""
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.actions.context import Pronk
@@ -14,15 +15,20 @@ if TYPE_CHECKING:
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command and its options."""
     parser = commands.add_parser("inspect", help="show what a model file says about itself")
-    parser.add_argument("model", metavar="MODEL", help="a file or the name of a model in the library")
+    parser.add_argument(
+        "model", metavar="MODEL", help="a file, the name of a model in the library, or hf:ORG/REPO/FILE.gguf"
+    )
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
     """Print the facts of one model."""
     from app.actions.models import inspect_model
+    from app.actions.remote import is_remote
 
     facts = inspect_model(pronk, arguments.model)
+    if is_remote(arguments.model):
+        facts = replace(facts, path=arguments.model)  # not the place of its header
     if arguments.json:
         print_json(_document(facts))
     else:

@@ -5,15 +5,14 @@ of a load's time. The file is sparse: 20 to 70 KB on disk for a model of any siz
 """
 
 import hashlib
-import os
 import re
 import struct
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from app.core.errors import BadFile, NotEnoughDisk
+from app.core.sparse import write_sparse
 
 MAGIC = b"GGUF"
 ALIGNMENT = 32
@@ -24,7 +23,6 @@ SCALAR_BYTES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12
 MOST_ENTRIES = 1_000_000
 FIRST_READ_BYTES = 1 << 20
 MOST_HEADER_BYTES = 1 << 28
-HOLE_TEST_BYTES = 1 << 20
 KEPT_SKELETONS = 64
 VERSION = "2"  # part of a cached skeleton's name: raise it when what is written here changes
 
@@ -230,44 +228,13 @@ def _string(text: bytes) -> bytes:
 
 def _write(target: Path, skeleton: tuple[bytes, int]) -> None:
     header, size_bytes = skeleton
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            _set_sparse(file)
-            file.write(header)
-            file.flush()
-            _require_holes(file, min(size_bytes, len(header) + HOLE_TEST_BYTES))
-            file.truncate(size_bytes)
-        part.replace(target)
+        write_sparse(target, header, size_bytes)
         _forget_old(target.parent)
     except OSError as error:
         raise NotEnoughDisk(
             f"Cannot write {target} ({error.strerror or error}).", hint="Free some space, or choose another home."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _set_sparse(file: BinaryIO) -> None:
-    """Tell NTFS that holes take no room; elsewhere files are sparse by themselves."""
-    if sys.platform == "win32":
-        import ctypes
-        import msvcrt
-
-        handle, set_sparse = msvcrt.get_osfhandle(file.fileno()), 0x900C4  # FSCTL_SET_SPARSE (winioctl.h)
-        ctypes.windll.kernel32.DeviceIoControl(
-            handle, set_sparse, None, 0, None, 0, ctypes.byref(ctypes.c_ulong()), None
-        )
-
-
-def _require_holes(file: BinaryIO, size_bytes: int) -> None:
-    """Raise OSError where a hole would fill the disk (FAT, some network folders): models have hundreds of GB."""
-    start_bytes = file.tell()
-    file.truncate(size_bytes)
-    blocks = getattr(os.fstat(file.fileno()), "st_blocks", 0)
-    if blocks * 512 > start_bytes + HOLE_TEST_BYTES // 2:
-        raise OSError("this file system has no sparse files")
 
 
 def _forget_old(folder: Path) -> None:
