@@ -23,7 +23,7 @@ from app.plan.values import LoadPlan, PlanRequest
 MIB = 2**20
 LESS_AFTER_LOAD_BYTES = 128 * MIB
 LESS_AFTER_RUN_BYTES = 256 * MIB
-HOST_MARGIN_BYTES = 256 * MIB
+HOST_MARGIN_BYTES = 96 * MIB
 CAPACITY_TIMEOUT_S = 30.0
 
 
@@ -38,10 +38,9 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Room:
-    """What is known of one device. claimed: what it says is free; gives: what it gave when it was asked for all of it;
-    used: what the plan that failed put there; reserve: what is kept free on such a device."""
+    """What is known of one device. gives: what it gave when it was asked for all that it says is free; used: what the
+    plan that failed put there; reserve: what is kept free on such a device."""
 
-    claimed_bytes: int
     gives_bytes: int
     used_bytes: int
     reserve_bytes: int
@@ -80,7 +79,7 @@ class Replanner:
         reserves = _reserves(budgets_of(devices, self._wishes.request.reserve_bytes))
         for id_, size in claimed.items():
             reserve = HOST_MARGIN_BYTES if id_ == HOST else reserves.get(id_, LESS_AFTER_RUN_BYTES)
-            most = most_bytes(Room(size, gives.get(id_, size), used.get(id_, 0), reserve), lesson.phase == "run")
+            most = most_bytes(Room(gives.get(id_, size), used.get(id_, 0), reserve), lesson.phase == "run")
             self._most[id_] = min(most, self._most.get(id_, most))
             remember_reserve(self._pronk, self._facts, devices, id_, size - self._most[id_])
 

@@ -85,24 +85,21 @@ def lesson_of(death: Death, plan: Mapping[str, Any], is_last: bool) -> Lesson | 
 
 def short_devices(death: Death, plan: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the plan's devices that ran out of memory, as far as the worker's last words tell."""
-    ids = [str(device["id"]) for device in plan["devices"]]
     if death.returncode in (SIGKILL, SIGTERM):
         return (HOST,) if death.oom_killed else ()
+    ids = [str(device["id"]) for device in plan["devices"]]
     lent = [id_ for id_ in ids if id_.startswith("RPC")]
     owners = {"lent": lent, "gpu": [id_ for id_ in ids if id_ not in lent], "host": [HOST]}
-    for speaker, pattern in _SPEAKERS:
-        if pattern.search(death.said) and owners[speaker] and not (speaker == "host" and _refused(death.said, ids)):
-            return tuple(owners[speaker])
-    return _refused(death.said, ids)
+    # Earlier complaints may be of what llama.cpp got over (it tries some layouts twice): the last one counts.
+    told = [(match.end(), _owner(match[1], ids)) for match in _REFUSED.finditer(death.said)]
+    told += [(match.end(), owners[who]) for who, said in _SPEAKERS for match in said.finditer(death.said)]
+    return max(((place, tuple(devices)) for place, devices in told if devices), default=(0, ()))[1]
 
 
-def _refused(said: str, ids: list[str]) -> tuple[str, ...]:
-    """Return the device that refused a buffer last; a buffer type is named like its device: "RPC0[HOST:PORT]"."""
-    found = _REFUSED.findall(said)
-    if not found:
-        return ()
-    name = found[-1][0].partition("[")[0]
-    return (name,) if name in ids else (HOST,)
+def _owner(buffer_type: str, ids: list[str]) -> list[str]:
+    """Return the device that a buffer is on; its type is named like the device: "RPC0[HOST:PORT]"."""
+    name = buffer_type.partition("[")[0]
+    return [name if name in ids else HOST]
 
 
 def sentence(lesson: Lesson, plan: Mapping[str, Any]) -> str:

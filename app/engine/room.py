@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.core.errors import AppError, NotEnoughMemory
 from app.core.units import format_size
+
+if TYPE_CHECKING:
+    from app.llama.session import SessionOptions
 
 HOST = "CPU"
 SLACK_BYTES = 64 * 2**20
@@ -31,23 +34,22 @@ def planned_use(plan: Plan) -> dict[str, int]:
     return {device["id"]: _sum(device) for device in (plan["host"], *plan["devices"])}
 
 
-def exact_use(path: Path, skeletons: Path, plan: Plan) -> dict[str, int]:
-    """Return the bytes by device that llama.cpp's dry run gives for exactly this plan; the plan's own without one.
+def exact_use(path: Path, skeletons: Path, options: "SessionOptions", plan: Plan) -> dict[str, int]:
+    """Return the bytes by device that llama.cpp's dry run gives for exactly what is loaded; the plan's without one.
 
     A model that llama.cpp refuses here is refused by the load too, which has the better words.
     """
-    from app.devices.candidates import by_device, placement_of, size_of
+    from app.devices.candidates import by_device
     from app.llama.devices import start_engine_library
     from app.llama.dry_run import DryRun
     from app.llama.skeleton import skeleton_of
 
-    gpus = [device["id"] for device in plan["devices"]]
     llama = start_engine_library()
     asked: DryRun | None = None
     try:
         asked = DryRun(llama)
-        uses = asked.ask(skeleton_of(path, skeletons), placement_of(plan, gpus), size_of(plan))
-        return _totals(by_device(uses, gpus))
+        uses = asked.ask(skeleton_of(path, skeletons), options.placement, options.context_size)
+        return _totals(by_device(uses, [device["id"] for device in plan["devices"]]))
     except AppError:
         return planned_use(plan)
     finally:

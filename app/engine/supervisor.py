@@ -94,6 +94,8 @@ class Engine:
             self.state = "ready"
         elif kind == "engine_died":
             self.state = "restarting"
+        elif kind == "replanned":
+            self.engine_pid, self.plan = event["engine_pid"], event["plan"]
         elif kind == "restarted":
             self.state = "ready"
             self.engine_pid, self.plan = event["engine_pid"], event["plan"]

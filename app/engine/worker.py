@@ -128,17 +128,18 @@ def _request(command: Command) -> Request:
 
 def _load(command: Command, emitter: Emitter) -> Session:
     path, plan = Path(command["path"]), command["plan"]
+    options = _options(plan)
     gpus = [device["id"] for device in plan["devices"]]
     started_s = time.perf_counter()
     if servers := command.get("rpc"):
         start_engine_library()
         _add_servers(servers, lenient=command.get("lenient", False))
-    use = exact_use(path, Path(command["skeletons"]), plan)
+    use = exact_use(path, Path(command["skeletons"]), options, plan)
     free = free_memory(gpus)
     if command.get("look") and (missing := missing_room(plan, use, free)):
         raise NoRoom(path.stem, missing)
     try:
-        session = load_session(path, _options(plan), _progress(path, emitter))
+        session = load_session(path, options, _progress(path, emitter))
     except OSError as error:
         raise EngineFailed(f"Loading {path.name} failed: {error}") from error
     session.warm_up(WARM_TOKENS if plan["verdict"] == "gpu" else WARM_TOKENS_ON_CPU)

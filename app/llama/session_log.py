@@ -13,9 +13,9 @@ from app.llama.bindings import engine_version
 _WARN = 3  # GGML_LOG_LEVEL_WARN (ggml.h); 4 is ERROR, 5 CONTINUES the line before
 _CONTINUES = 5
 _KEPT_LINES = 40
-_ALLOCATION = re.compile(
-    r"failed to allocate (?P<device>\S+) buffer of size (?P<size>\d+)|allocating .* failed: out of"
-    r"|Cannot allocate memory|bad_alloc|unable to allocate|out of memory|failed to allocate"
+_REFUSED = re.compile(r"failed to allocate (?P<device>\S+) buffer of size (?P<size>\d+)")
+_NO_MEMORY = re.compile(
+    r"allocating .* failed: out of|Cannot allocate memory|bad_alloc|unable to allocate|failed to allocate|out of memory"
 )
 _ARCHITECTURE = re.compile(r"unknown model architecture: '(?P<name>[^']*)'")
 _PRE_TOKENIZER = re.compile(r"unknown pre-tokenizer type: '(?P<name>[^']*)'")
@@ -54,10 +54,10 @@ class LlamaLog:
             return _unsupported(what, f"its architecture {match['name']!r}")
         if match := _PRE_TOKENIZER.search(said):
             return _unsupported(what, f"its tokenizer {match['name']!r}")
-        if match := _ALLOCATION.search(said):
-            size = f" {format_size(int(match['size']))} on {match['device']}" if match["size"] else " memory"
+        if (refused := _REFUSED.search(said)) or _NO_MEMORY.search(said):
+            room = f"{format_size(int(refused['size']))} on {refused['device']}" if refused else "it in memory"
             return NotEnoughMemory(
-                f"{what} failed: there is no room for{size}.",
+                f"{what} failed: there is no room for {room}.",
                 hint="Lower the context, close other programs, or let fewer layers run on the GPU.",
                 detail=said,
             )

@@ -9,6 +9,7 @@ from app.devices.values import Devices, Gpu
 MIB = 2**20
 GPU_RESERVE_BYTES = 256 * MIB
 CUDA_RESERVE_BYTES = 448 * MIB
+DISPLAY_RESERVE_BYTES = 128 * MIB
 RAM_RESERVE_BYTES = 2 * 2**30
 RAM_RESERVE_SHARE = 0.10
 CUDA_LIKE = frozenset({"cuda", "rocm", "musa"})
@@ -70,8 +71,18 @@ def _used_gpus(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
 
 
 def _gpu_budget(gpu: Gpu, reserve_bytes: int | None, learned_bytes: int | None) -> Budget:
-    backend = gpu.backend.lower()
-    reserve = CUDA_RESERVE_BYTES if backend in CUDA_LIKE else GPU_RESERVE_BYTES
-    reserve = reserve if learned_bytes is None else learned_bytes
+    reserve = first_reserve(gpu) if learned_bytes is None else learned_bytes
     reserve = reserve if reserve_bytes is None else reserve_bytes
-    return Budget(gpu.id, gpu.total_bytes, gpu.free_bytes, reserve, backend, gpu.integrated)
+    return Budget(gpu.id, gpu.total_bytes, gpu.free_bytes, reserve, gpu.backend.lower(), gpu.integrated)
+
+
+def first_reserve(gpu: Gpu) -> int:
+    """Return what is kept free on a device before any load taught better.
+
+    CUDA and its kin load kernels and grow pools after the model is loaded, up to 0.3 GiB where it was measured
+    (ctxprobe, RTX 5060 Ti); a desktop and Windows' driver model take a part that comes and goes. On others, lent
+    computers too, 256 MiB hold a batch's copies and working room.
+    """
+    reserve = CUDA_RESERVE_BYTES if gpu.backend.lower() in CUDA_LIKE else GPU_RESERVE_BYTES
+    shared = gpu.has_display or gpu.is_wddm
+    return reserve + (DISPLAY_RESERVE_BYTES if shared else 0)
