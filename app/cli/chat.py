@@ -74,6 +74,8 @@ class _Loading:
         kind = event["event"]
         if kind == "progress" and not self._over.is_set():
             self._output.event(event)
+        elif kind == "replanned":
+            print(event["reason"], file=sys.stderr, flush=True)
         elif kind in ("loaded", "failed"):
             self.note = str(event.get("note", ""))
             self._failure = event if kind == "failed" and not self._over.is_set() else self._failure
