@@ -24,26 +24,36 @@ from app.core.paths import Home
 from app.core.settings import save_settings
 from app.devices.values import Cpu, Devices, Gpu, Memory
 from app.gui.main import make_application
+from app.gui.models.row import ModelRow
 from app.gui.ports import Ports
 from app.gui.tasks import Tasks
-from app.gui.window import Window
+from app.gui.window import SIZE_PX, Window
+from app.library.facts import ModelFacts
 from app.library.facts_reader import read_facts
 from app.plan.json import plan_document
+from app.plan.values import LoadPlan, PlanRequest
 from tests.support.checkpoints import make_checkpoint
+from tests.support.facts import experts
 from tests.support.fake_engine import fake_starter
+from tests.support.fake_measuring import fake_measuring
+from tests.support.hollow import write_hollow
 from tests.support.models import smollm2_gguf
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 SCALES = ("1", "2")
 THEMES = ("light", "dark")
-SHARP = ("chat", "empty", "convert", "details")
+SHARP = ("chat", "empty", "convert", "plan", "details")
 """Taken at 2x too; the others only at 1x."""
 
 DEVICES = Devices(
     Cpu("AMD Ryzen 5 5600", 6, 12),
-    Memory(16_700_000_000, 11_200_000_000, 38_000_000_000),
+    Memory(33_400_000_000, 26_100_000_000, 38_000_000_000),
     (Gpu("CUDA0", "NVIDIA GeForce RTX 3060", "cuda", 12_600_000_000, 11_700_000_000),),
 )
+MODELS = {
+    "Qwen3-30B-A3B-Q4_K_M": experts(),
+    "Qwen3-235B-A22B-Q4_K_M": experts(94, 4096, 128, 8, 1536),
+}
 QUESTION = "How do I reverse the words of a sentence in Python?"
 ANSWER = """Split the sentence into words, turn their order round, and join them again:
 
@@ -102,6 +112,11 @@ def take_pictures(folder: Path, scale: str) -> None:
             ).work()
 
 
+def _plan_exactly(pronk: Pronk, facts: ModelFacts, devices: Devices, request: PlanRequest) -> LoadPlan:
+    """Plan by formulas and call it a dry run: there is no such card here that llama.cpp could be asked about."""
+    return replace(quick_plan(facts, devices, request), method="dry_run")
+
+
 class Photographer:
     """Opens one window, brings it into each state, and saves what it looks like."""
 
@@ -115,12 +130,19 @@ class Photographer:
         answer.write_text(ANSWER, encoding="utf-8")
         plan = temporary / "plan.json"
         plan.write_text(json.dumps(plan_document(quick_plan(read_facts(smollm2_gguf()), DEVICES))), encoding="utf-8")
-        ports = Ports(fake_starter("normal", answer, 31, plan), lambda _: DEVICES)
+        ports = Ports(
+            fake_starter("normal", answer, 31, plan),
+            lambda _: DEVICES,
+            _plan_exactly,
+            lambda: DEVICES.memory,
+            fake_measuring(),
+        )
         self._window = Window(pronk, Tasks(), "", ports)
 
     def work(self) -> None:
         """Take the pictures one after the other."""
         window = self._window
+        window.resize(*SIZE_PX)  # however small the screen is
         window.show()
         self._start_without_model()
         self._start_with_model()
@@ -174,8 +196,31 @@ class Photographer:
         picker.popup.close()
 
     def _models(self) -> None:
-        self._window.show_page("models")
+        """The list with two more models, then plans in their cards: one too big, one with a context of the user's."""
+        window = self._window
+        for name, facts in MODELS.items():
+            folder = self._temporary / "models"
+            folder.mkdir(exist_ok=True)
+            add_model(self._pronk, write_hollow(facts, folder / f"{name}.gguf"))
+        window.show_page("models")
+        self._wait(lambda: len(window.models.rows) == 1 + len(MODELS))
         self._save("models")
+        too_big, experts_row, _ = window.models.rows
+        self._plan(too_big, "plan-too-big")
+        self._plan(experts_row, "plan", context=16384)
+        window.models.show_plan(None)
+        window.models.measure.button.click()
+        self._wait(lambda: not window.models.measuring.busy)
+        self._save("measured")
+
+    def _plan(self, row: ModelRow, name: str, context: int = 0) -> None:
+        panel = self._window.models.panel
+        self._window.models.show_plan(row)
+        self._wait(lambda: panel.view.plan is not None and panel.view.source == "exact")
+        if context:
+            panel.context.field.setValue(context)
+            self._wait(lambda: panel.view.source == "exact")
+        self._save(name)
 
     def _convert(self) -> None:
         window = self._window

@@ -58,9 +58,9 @@ def phase_words(event: Mapping[str, Any], devices: Devices | None) -> str:
         return tr("Trying how much of a prompt to read at a time")
     where = measured_name(str(event.get("device") or ""), devices)
     kind = str(event.get("type") or "")
-    if where and kind:
-        return tr("{0}: weights stored as {1}").format(where, kind)
-    return where or tr("Measuring…")
+    if where:
+        return f"{where}: {tr('weights stored as {0}').format(kind) if kind else tr('the cost of a single token')}"
+    return tr("Measuring…")
 
 
 def measured_name(device_id: str, devices: Devices | None) -> str:

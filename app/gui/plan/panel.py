@@ -152,6 +152,11 @@ class PlanPanel(QWidget):
         self.context.show_value(choice.context or plan.context, automatic if choice.context is None else "")
         kept = _kept_device(plan).reserve_bytes if reserve is None else reserve
         self.reserve.show_value(kept, automatic if reserve is None else "")
+        self.reserve.setToolTip(
+            self.tr("Memory of each graphics card that the model leaves alone, for its driver and other programs.")
+            if plan.devices
+            else self.tr("Main memory that the model leaves alone, for the system and other programs.")
+        )
 
     def _show_buttons(self, view: PlanView, plan: LoadPlan, loaded: bool) -> None:
         too_big = plan.verdict == "too_big"

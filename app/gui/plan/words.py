@@ -47,7 +47,7 @@ def source_line(plan: LoadPlan, source: Source) -> str:
     """Return whether the sizes are exact and, on a second line, the speeds that are foretold."""
     exact = plan.method == "dry_run"
     words = {
-        "asking": tr("Estimate; asking llama.cpp for the exact sizes…"),
+        "asking": tr("Estimate; asking llama.cpp itself…"),
         "exact": tr("Exact: the sizes are llama.cpp's own."),
         "estimate": tr("Estimate: the sizes are computed by formula."),
         "loaded": tr("As loaded; the sizes are llama.cpp's own.") if exact else tr("As loaded; sizes by formula."),
