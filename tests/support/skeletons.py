@@ -71,6 +71,7 @@ def simulated_cards(home: Home) -> Iterator[SimulatedCards]:
     cards = [[f"GPU{index}", "RTX 3060", CARD_BYTES] for index in range(MOST_CARDS)]
     helper = pronk.helper_for("--simulate", json.dumps(cards))
     try:
+        helper.ask("probe", 60)  # it runs before the first test begins
         yield SimulatedCards(helper, home.cache / "skeletons")
     finally:
         helper.close()
