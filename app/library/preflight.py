@@ -26,6 +26,8 @@ NO_GPUS = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1", "GGML_VK_V
 # "/…/src/llama-vocab.cpp:2544: GGML_ASSERT(…) failed", or what an exception that nobody caught says
 _LAST_WORDS = re.compile(r"(?:[\w-]+\.\w+:\d+|what\(\)): +(\S.*)")
 
+_NO_ROOM = re.compile(r"std::bad_alloc|mem_buffer != NULL|failed to allocate")
+
 
 @dataclass(frozen=True)
 class Preflight:
@@ -80,7 +82,10 @@ def try_in_child(path: Path, log: Path) -> Preflight:
         return Preflight("unknown", message=f"{path.name} could not be checked within {LIMIT_S:g} s.")
     if returncode in (_KILLED, _PYTHON_FAILED):
         return Preflight("unknown", message=f"{path.name} could not be checked ({describe_exit(returncode)}).")
-    return _crashed(path, returncode, log_tail(log, log_start_bytes))
+    tail = log_tail(log, log_start_bytes)
+    if _NO_ROOM.search(tail):
+        return Preflight("unknown", message=f"{path.name} could not be checked: memory ran out.", detail=tail)
+    return _crashed(path, returncode, tail)
 
 
 class _Heard:

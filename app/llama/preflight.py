@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import AppError, BadFile, UnsupportedModel
+from app.core.errors import AppError, BadFile, EngineFailed, UnsupportedModel
 from app.llama.bindings import engine_version
 from app.llama.logs import LogCollector
 from app.llama.parameters import LOAD_MODE_NONE, ContextSize, Placement, context_parameters, model_parameters
@@ -23,11 +23,14 @@ _UNKNOWN = re.compile(
     r"unknown model architecture|unknown pre-tokenizer|unknown tokenizer|unsupported model architecture"
 )
 
+_NO_ROOM = re.compile(r"bad_alloc|failed to allocate|out of memory", re.IGNORECASE)
+
 
 def rehearse(llama: Any, path: Path) -> None:
     """Read a model's header, vocabulary and tensor table, lay out its graphs and cut a text into tokens.
 
-    llama: the bindings, started. Raises BadFile or UnsupportedModel with llama.cpp's own words.
+    llama: the bindings, started. Raises BadFile or UnsupportedModel with llama.cpp's own words; EngineFailed when
+    memory ran out.
     """
     log = LogCollector(llama)
     parameters = model_parameters(llama, Placement(n_gpu_layers=0))
@@ -54,6 +57,8 @@ def rehearse(llama: Any, path: Path) -> None:
 
 
 def _refusal(path: Path, reason: str) -> AppError:
+    if _NO_ROOM.search(reason):  # no word about the file
+        return EngineFailed(f"There was no memory to try {path.name} ({reason}).", hint="Close other programs.")
     what = f"llama.cpp (llama-cpp-python {engine_version()}) cannot load {path.name}: {reason.strip().rstrip('.')}."
     if _UNKNOWN.search(reason):
         return UnsupportedModel(what, hint="A newer engine may know this model: update Pronk, or choose another.")

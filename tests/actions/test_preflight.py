@@ -16,7 +16,7 @@ from app.library import preflight as library_preflight
 from app.library.preflight import Preflight
 from tests.support.cli import run_pronk
 from tests.support.gguf_builder import I32, U16
-from tests.support.malformed_base import Parts, Raw, bpe_model, spm_model, spm_tokens, string, strings, u32
+from tests.support.malformed_base import Parts, Raw, bpe_model, bpe_tokens, spm_model, spm_tokens, string, strings, u32
 
 pytestmark = pytest.mark.native
 
@@ -144,20 +144,25 @@ def test_a_header_that_cannot_be_read_is_not_added_even_so(pronk: Pronk, put: Ca
         add_file(pronk, path, force=True)
 
 
+def with_a_token_twice() -> Parts:
+    """A model that is refused by its vocabulary: no child is started, so no time limit counts."""
+    return bpe_model().where("tokenizer.ggml.tokens", strings([*bpe_tokens()[:-1], "Hi"]))
+
+
 def test_serve_ends_with_one_line_before_it_plans(put: Callable[[Parts], Path]) -> None:
-    path = put(bpe_model().where("tokenizer.ggml.merges", None))
-    done = run_pronk("serve", str(path), "--events")
+    done = run_pronk("serve", str(put(with_a_token_twice())), "--events")
     assert done.returncode == 1
     (event,) = [json.loads(line) for line in done.stdout.splitlines()]
     assert (event["event"], event["kind"]) == ("failed", "bad_file")
-    assert "cannot find tokenizer merges" in event["message"]
+    assert "1 of its 260 tokens stand there more than once, 'Hi' for example" in event["message"]
+    assert "--force" in event["hint"]
     assert "Traceback" not in done.stderr
 
 
 def test_serve_with_force_warns_and_tries(put: Callable[[Parts], Path]) -> None:
-    path = put(bpe_model().where("tokenizer.ggml.merges", None))
-    done = run_pronk("serve", str(path), "--events", "--force")
+    done = run_pronk("serve", str(put(with_a_token_twice())), "--events", "--force")
     assert done.returncode == 1
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["event"] for event in events if event["event"] != "progress"] == ["ready", "warning", "failed"]
     assert "It is tried all the same" in events[1]["message"]
+    assert "SIGABRT" in events[-1]["message"]
