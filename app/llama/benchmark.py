@@ -27,7 +27,8 @@ DECODES, PROMPTS = 8, 3
 PROMPT_TOKENS, GPU_PROMPT_TOKENS = 64, 256
 SLOWEST_S = 0.35
 NARROW_LAYERS = (4, 16)
-LOOK_BACK = 256
+LOOK_BACK = 512
+HALF_TILE = 32
 
 
 @dataclass(frozen=True)
@@ -115,21 +116,22 @@ class Benchmark:
     def device_speed(self, device: str, n_threads: int) -> DeviceSpeed:
         """Return what a device takes besides multiplying with weights, from models that have next to none."""
         few, many = NARROW_LAYERS
-        with self._loaded(_narrow_shape(few), device, n_threads, PROMPT_TOKENS) as model:
-            short_s = model.decode_s()
-        shape = _narrow_shape(many)
-        with self._loaded(shape, device, n_threads, LOOK_BACK) as model:
+        with self._loaded(_narrow_shape(many), device, n_threads, PROMPT_TOKENS) as model:
             long_s = model.decode_s()
-            first_s = model.prompt_s(LOOK_BACK)
-            second_s = model.prompt_s(LOOK_BACK, LOOK_BACK)
-            far_s = model.decode_s(2 * LOOK_BACK)
+        shape = _narrow_shape(few)
+        with self._loaded(shape, device, n_threads, LOOK_BACK) as model:
+            short_s = model.decode_s()
+            prompt_s = model.prompt_s(LOOK_BACK)
+            far_s = model.decode_s(LOOK_BACK)
         layer_s = max(0.0, long_s - short_s) / (many - few)
-        elements = many * shape.n_heads * HEAD_SIZE * LOOK_BACK
+        elements = few * shape.n_heads * HEAD_SIZE * LOOK_BACK
+        # A prompt's tokens look back at half of it, and in vain at half a tile (ggml-cpu, GGML_FA_TILE_KV).
+        looked_at = LOOK_BACK / 2 + HALF_TILE
         return DeviceSpeed(
             token_s=max(0.0, short_s - few * layer_s),
             layer_s=layer_s,
-            attention_decode_s=max(0.0, far_s - long_s) / (2 * elements),
-            attention_prefill_s=max(0.0, second_s - first_s) / (LOOK_BACK * elements),
+            attention_decode_s=max(0.0, far_s - short_s) / elements,
+            attention_prefill_s=max(0.0, prompt_s - short_s) / (elements * looked_at),
         )
 
     def task_speeds(

@@ -5,12 +5,13 @@ with them (arithmetic over its rate); both look back at what is kept, and start 
 one after the other, so seconds add up. Rates are measured per device and type, typical ones until then (throughput.py).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.plan.estimate import Span, Spans, spans_of
 from app.plan.model import Model
 from app.plan.throughput import Throughput, Throughputs, throughputs_of
-from app.plan.values import Candidate, ExpectedSpeed
+from app.plan.values import Candidate, ExpectedSpeed, Rate
 from app.plan.weights import HOST_PADDING
 from app.plan.work import Sums, Work, decode_s, prefill_s, query_elements, running, work_of
 
@@ -109,12 +110,18 @@ def _seconds(work: Work, device: Throughput) -> _Seconds:
     expert_bytes = sum(sum(part.values()) for part in work.experts) or 1
     return _Seconds(
         running(decode_s(part, rates) for part in work.layers),
-        running(prefill_s(part, rates) for part in work.layers),
+        _read_sums(work, rates),
         sum(decode_s(part, rates) for part in work.experts) / expert_bytes,
         sum(prefill_s(part, rates) for part in work.experts) / expert_bytes,
         decode_s(work.output, rates),
         device,
     )
+
+
+def _read_sums(work: Work, rates: Mapping[str, Rate]) -> Sums:
+    """Return running sums of the seconds of a token of a prompt; the last layer's feed-forward part is spared."""
+    sums = running(prefill_s(part, rates) for part in work.layers)
+    return (*sums[:-1], sums[-1] - prefill_s(work.last_ffn, rates))
 
 
 @dataclass(frozen=True)

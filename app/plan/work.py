@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
-from app.library.facts import ModelFacts
+from app.library.facts import ModelFacts, TensorInfo
 from app.library.ggml_types import GGML_TYPES
 from app.plan.kv import LayerCache
 from app.plan.values import Rate
@@ -19,11 +19,16 @@ Sums = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Work:
-    """A model's matrices: those every token meets, routed experts, and the output's."""
+    """A model's matrices: those every token meets, routed experts, and the output's.
+
+    last_ffn: those of `layers` that only the last token of a prompt meets, since nothing asks for the others' output
+    (llama.cpp src/models/*.cpp: inp_out_ids before the last layer's feed-forward part).
+    """
 
     layers: tuple[Bytes, ...]
     experts: tuple[Bytes, ...]
     output: Bytes
+    last_ffn: Bytes
 
     @cached_property
     def bytes_by_type(self) -> Bytes:
@@ -47,6 +52,8 @@ def work_of(facts: ModelFacts) -> Work:
     experts: list[dict[int, int]] = [{} for _ in range(facts.n_layers)]
     embedding: dict[int, int] = {}
     output: dict[int, int] = {}
+    last_ffn: dict[int, int] = {}
+    last = f"blk.{facts.n_layers - 1}.ffn_"
     for tensor in facts.tensors:
         name = tensor.name
         if len(tensor.shape) < 2:
@@ -55,13 +62,19 @@ def work_of(facts: ModelFacts) -> Work:
             layer = int(name[4 : name.index(".", 4)])
             if layer >= facts.n_layers:
                 continue
-            part = experts[layer] if "exps." in name and EXPERT_TENSOR.search(name) else layers[layer]
-            part[tensor.ggml_type] = part.get(tensor.ggml_type, 0) + tensor.size_bytes
+            is_expert = "exps." in name and EXPERT_TENSOR.search(name)
+            _add(experts[layer] if is_expert else layers[layer], tensor)
+            if not is_expert and name.startswith(last):
+                _add(last_ffn, tensor)
         elif name == "output.weight":
             output = {tensor.ggml_type: tensor.size_bytes}
         elif name == "token_embd.weight":
             embedding = {tensor.ggml_type: tensor.size_bytes}
-    return Work(tuple(layers), tuple(experts), output or embedding)
+    return Work(tuple(layers), tuple(experts), output or embedding, last_ffn)
+
+
+def _add(part: dict[int, int], tensor: TensorInfo) -> None:
+    part[tensor.ggml_type] = part.get(tensor.ggml_type, 0) + tensor.size_bytes
 
 
 def decode_s(part: Bytes, rates: Mapping[str, Rate]) -> float:
