@@ -11,23 +11,23 @@ from app.actions.load_choice import AUTOMATIC, LoadChoice, keep_choice, read_cho
 from app.actions.verdicts import JudgedModel
 from app.core.errors import AppError
 from app.gui.engine_control import EngineState
+from app.gui.newest import Newest
 from app.gui.plan.live import LiveMemory
 from app.gui.plan.panel import PlanPanel
 from app.gui.plan.values import PlanView, Reading, Source
 from app.gui.plan.world import PlanWorld
-from app.gui.throttle import Throttle
 
 if TYPE_CHECKING:
     from app.actions.context import Pronk
     from app.devices.values import Devices
     from app.library.facts import ModelFacts
-    from app.plan.values import Learned, LoadPlan, PlanRequest
+    from app.plan.values import Learned, LoadPlan
 
 SETTLE_MS = 80
 """The dry run is asked once the wishes have been the same for so long."""
 
-SLOW_MS = 30
-"""A plan by formulas that takes longer is made at most a few times a second while a slider moves."""
+SLOW_MS = 50
+"""Plans by formulas that take longer (several GPUs, many experts) are made on a pool thread."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,13 @@ class PlanControl(QObject):
         self._judged: JudgedModel | None = None
         self._choice = AUTOMATIC
         self._known: Known | None = None
-        self._turn = 0
-        self._asking = False
         self._plan_ms = 0.0
         self._reading: Reading | None = None
         self._engine_was = EngineState()
         self._kept = AUTOMATIC
         self.live = LiveMemory(world, self)
-        self._throttle = Throttle(self._plan, self)
+        self._quickly = Newest(world.tasks, self._on_quick, self._show_problem, self)
+        self._exactly = Newest(world.tasks, self._on_exact, self._show_problem, self)
         self._settled = QTimer(self)
         self._settled.setSingleShot(True)
         self._settled.setInterval(SETTLE_MS)
@@ -91,12 +90,7 @@ class PlanControl(QObject):
     def wish(self, choice: LoadChoice) -> None:
         """Plan with these wishes: by formulas at once."""
         self._choice = choice
-        if self._known is None:
-            return
-        if self._plan_ms > SLOW_MS:
-            self._throttle.request()
-        else:
-            self._plan()
+        self._plan()
 
     def _look(self) -> None:
         """Read what is known of model and computer, then plan."""
@@ -117,12 +111,13 @@ class PlanControl(QObject):
             self._panel.show_message(self.tr("Reading the model's header…"))
         self._world.tasks.run(
             lambda _: _known(self._world.pronk, path, devices),
-            done=self._on_known,
+            done=lambda answer: self._on_known(*answer),
             failed=lambda error: self._on_unreadable(path, error),
             owner=self,
         )
 
-    def _on_known(self, known: Known) -> None:
+    def _on_known(self, known: Known, plan_ms: float) -> None:
+        self._plan_ms = plan_ms
         if self._judged is not None and known.path == self._judged.path:
             self._known = known
             self._plan()
@@ -136,59 +131,42 @@ class PlanControl(QObject):
         known = self._known
         if known is None:
             return
-        self._turn += 1
         self._settled.stop()
+        self._quickly.drop()
+        self._exactly.drop()
         loaded = self._loaded(known.path)
         if loaded is not None:
             self._show(known, loaded, "loaded")
             return
-        from app.actions.plan import quick_plan  # heavy: the window opens without it
-
+        known, choice = replace(known, devices=self._devices(known)), self._choice
+        if self._plan_ms > SLOW_MS:
+            self._quickly.ask(lambda: _quick(known, choice))
+            return
         try:
-            plan = quick_plan(known.facts, self._devices(known), self._choice.request, known.learned)
+            plan = _quick(known, choice)
         except AppError as error:
             self._show_problem(error)
-            return
-        self._plan_ms = plan.elapsed_ms
-        self._show(known, plan, "asking")
-        self._settled.start()
+        else:
+            self._on_quick(plan)
+
+    def _on_quick(self, plan: LoadPlan) -> None:
+        if self._known is not None:
+            self._plan_ms = plan.elapsed_ms
+            self._show(self._known, plan, "asking")
+            self._settled.start()
 
     def _ask(self) -> None:
-        """Ask for the exact plan of the newest wishes; one question at a time."""
-        known = self._known
-        if known is None or self._asking or not self._panel.isVisible():
-            return
-        self._asking = True
-        turn, devices, request = self._turn, self._devices(known), self._choice.request
-        world = self._world
-        world.tasks.run(
-            lambda _: _exact(world, replace(known, devices=devices), request),
-            done=lambda answer: self._on_exact(turn, *answer),
-            failed=lambda error: self._on_refused(turn, error),
-            owner=self,
-        )
+        """Ask for the exact plan of these wishes."""
+        if self._known is not None and self._panel.isVisible():
+            known, choice = replace(self._known, devices=self._devices(self._known)), self._choice
+            self._exactly.ask(lambda: _exact(self._world, known, choice))
 
-    def _on_exact(self, turn: int, plan: LoadPlan, taught: Known) -> None:
-        """Show the exact plan if it is still wanted; speeds that it measured count for the next ones by formula."""
-        self._asking = False
+    def _on_exact(self, answer: tuple[LoadPlan, Known]) -> None:
+        """Show the exact plan; speeds that it measured count for the next ones by formula."""
+        plan, taught = answer
         if self._known is not None and self._known.path == taught.path:
             self._known = replace(self._known, learned=taught.learned)
-        if turn != self._turn:
-            self._ask_later()
-        elif self._known is not None:
             self._show(self._known, plan, "exact" if plan.method == "dry_run" else "estimate")
-
-    def _on_refused(self, turn: int, error: AppError) -> None:
-        self._asking = False
-        if turn != self._turn:
-            self._ask_later()
-        else:
-            self._show_problem(error)
-
-    def _ask_later(self) -> None:
-        """Ask for the newest wishes, unless they change just now or the engine's plan is shown."""
-        if not self._settled.isActive() and self._panel.view.source == "asking":
-            self._ask()
 
     def _show(self, known: Known, plan: LoadPlan, source: Source) -> None:
         view = PlanView(self._choice, plan, source, known.devices, known.facts.context_length)
@@ -255,21 +233,27 @@ class PlanControl(QObject):
         else:
             self.live.stop()
             self._settled.stop()
-            self._throttle.stop()
             self._reading = None
 
 
-def _exact(world: PlanWorld, known: Known, request: PlanRequest) -> tuple[LoadPlan, Known]:
+def _exact(world: PlanWorld, known: Known, choice: LoadChoice) -> tuple[LoadPlan, Known]:
     from app.actions.learned import what_was_learned
 
-    plan = world.ports.plan_exactly(world.pronk, known.facts, known.devices, request)
+    plan = world.ports.plan_exactly(world.pronk, known.facts, known.devices, choice.request)
     return plan, replace(known, learned=what_was_learned(world.pronk, known.facts, known.devices))
 
 
-def _known(pronk: Pronk, path: str, devices: Devices) -> Known:
+def _quick(known: Known, choice: LoadChoice) -> LoadPlan:
+    from app.actions.plan import quick_plan  # heavy: the window opens without it
+
+    return quick_plan(known.facts, known.devices, choice.request, known.learned)
+
+
+def _known(pronk: Pronk, path: str, devices: Devices) -> tuple[Known, float]:
+    """Return what is known of a model, and how long a plan by formulas takes, in milliseconds."""
     from app.actions.learned import what_was_learned
     from app.actions.models import inspect_model
-    from app.actions.plan import quick_plan  # noqa: F401 - loaded here, not on the window's thread
 
     facts = inspect_model(pronk, path)
-    return Known(path, facts, devices, what_was_learned(pronk, facts, devices))
+    known = Known(path, facts, devices, what_was_learned(pronk, facts, devices))
+    return known, _quick(known, AUTOMATIC).elapsed_ms

@@ -49,6 +49,7 @@ class PlanPanel(QWidget):
         self.setObjectName("plain")
         self.setAccessibleName(self.tr("How the model fits in memory"))
         self._view = PlanView()
+        self._choice = AUTOMATIC
         self._reading: Reading | None = None
         self._sign = plain_label()
         self._sign.setFixedWidth(16)
@@ -65,11 +66,9 @@ class PlanPanel(QWidget):
         self._figures = Figures()
         self._body = QWidget()
         self._build()
-        self.context.changed.connect(
-            lambda tokens: self._wish(replace(self._view.choice, context=whole_context(tokens)))
-        )
-        self.reserve.changed.connect(lambda size: self._wish(replace(self._view.choice, reserve_bytes=size)))
-        self.alternatives.chosen.connect(lambda tokens: self._wish(replace(self._view.choice, context=tokens)))
+        self.context.changed.connect(lambda tokens: self._wish(replace(self._choice, context=whole_context(tokens))))
+        self.reserve.changed.connect(lambda size: self._wish(replace(self._choice, reserve_bytes=size)))
+        self.alternatives.chosen.connect(lambda tokens: self._wish(replace(self._choice, context=tokens)))
         self.show_message(self.tr("Choose a model to see how it uses memory."))
 
     @property
@@ -110,7 +109,7 @@ class PlanPanel(QWidget):
                 self.show_message(view.problem, "danger")
             return
         self._set_steps(view, plan)
-        self._view = view
+        self._view, self._choice = view, view.choice
         self._show_words(view, plan)
         self._show_wishes(view, plan)
         self._show_buttons(view, plan, loaded)
@@ -176,7 +175,8 @@ class PlanPanel(QWidget):
         self.reserve.set_steps(reserve_steps(total), 0, max(total, view.choice.reserve_bytes or 0), RESERVE_STEP_BYTES)
 
     def _wish(self, choice: LoadChoice) -> None:
-        if self._view.plan is not None and choice != self._view.choice:
+        if self._view.plan is not None and choice != self._choice:
+            self._choice = choice  # the plan for it may take a moment, the next wish builds on it
             self.wished.emit(choice)
 
     def _on_load(self) -> None:

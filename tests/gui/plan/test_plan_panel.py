@@ -129,6 +129,7 @@ def test_a_slider_re_plans_in_the_same_turn_and_the_newest_value_alone_is_asked(
     qtbot.waitUntil(lambda: len(one.asked) == 1)  # the dry run of the automatic plan hangs at the gate
     before, at = panel.verdict, panel.context.slider.value()
     for position in (0, 1, 2, 3):
+        one.control._plan_ms = 0.0  # quick, however busy this machine is
         panel.context.slider.setValue(position)
         tokens = panel.context.steps[position]
         assert panel.verdict == expected(one, LoadChoice(tokens))  # no event loop in between
@@ -154,6 +155,20 @@ def test_an_answer_to_older_wishes_is_dropped(qtbot: QtBot, bench: Callable[...,
     qtbot.waitUntil(lambda: panel.view.source == "exact")
     assert one.panel.shown == [("asking", 6144), ("exact", 6144)]
     assert panel.view.choice == LoadChoice(6144)
+
+
+def test_plans_that_take_long_are_made_aside_and_wishes_add_up(qtbot: QtBot, bench: Callable[..., Bench]) -> None:
+    one = bench(machine(8))
+    panel = one.open(dense())
+    one.gate.set()
+    one.control._plan_ms = 1000.0  # as with four cards
+    before = panel.verdict
+    panel.context.field.setValue(6144)
+    panel.context.field.setValue(12288)
+    panel.reserve.field.setValue(1.0)
+    assert panel.verdict == before
+    qtbot.waitUntil(lambda: panel.view.source == "exact" and panel.view.choice == LoadChoice(12288, 10**9))
+    assert "12,288 context" in panel.verdict
 
 
 def test_the_reserve_takes_layers_from_the_card(bench: Callable[..., Bench]) -> None:
