@@ -16,7 +16,10 @@ from app.core.errors import BadFile, BadRequest, NotEnoughMemory
 from app.devices.values import Devices, Gpu
 from app.jobs.helper import Helper
 from app.library.facts import ModelFacts
+from app.plan.budget import Budgets, budgets_of
+from app.plan.estimate import estimate, with_compute_of
 from app.plan.json import plan_from_document
+from app.plan.model import study
 from app.plan.planner import make_plan
 from app.plan.values import (
     NOTHING_LEARNED,
@@ -58,7 +61,7 @@ def plan_model(
     """
     with _helper(pronk, rpc, devices.gpus if devices.simulated else ()) as helper:
         learned = what_was_learned(pronk, facts, devices)
-        return _timed(facts, devices, request or PlanRequest(), _dry_run(helper, pronk), learned)
+        return _timed(facts, devices, request or PlanRequest(), _dry_run(helper, pronk, devices), learned)
 
 
 def plan_here(
@@ -76,7 +79,7 @@ def plan_here(
     with _helper(pronk, rpc, cards) as helper:
         devices = probe_with(helper, pronk, simulated_gpus, ram_bytes)
         learned = what_was_learned(pronk, facts, devices, measures=measures and not devices.simulated, rpc=rpc)
-        return devices, _timed(facts, devices, request, _dry_run(helper, pronk), learned)
+        return devices, _timed(facts, devices, request, _dry_run(helper, pronk, devices), learned)
 
 
 def require_room(plan: LoadPlan, facts: ModelFacts, force: bool) -> None:
@@ -127,20 +130,26 @@ def _timed(
     return replace(plan, elapsed_ms=(time.perf_counter() - start) * 1000)
 
 
-def _dry_run(helper: Helper, pronk: Pronk) -> DryRun:
+def _dry_run(helper: Helper, pronk: Pronk, devices: Devices) -> DryRun:
     skeletons = str(pronk.home.cache / "skeletons")
+    budgets = budgets_of(devices, None)
 
     def ask(facts: ModelFacts, candidate: Candidate, gpus: tuple[str, ...]) -> Breakdown:
         gpus, split = used_gpus(gpus, candidate.tensor_split)
+        candidate = replace(candidate, tensor_split=split)
         answer = helper.ask(
             "dry_run",
             DRY_RUN_TIMEOUT_S,
             model=facts.path,
             skeletons=skeletons,
             gpus=list(gpus),
-            candidate=asdict(replace(candidate, tensor_split=split)),
+            candidate=asdict(candidate),
         )
-        return Breakdown(_use(answer["host"]), {id_: _use(use) for id_, use in answer["gpus"].items()})
+        told = Breakdown(_use(answer["host"]), {id_: _use(use) for id_, use in answer["gpus"].items()})
+        if not answer["fault"]:
+            return told
+        used = Budgets(budgets.host, tuple(gpu for gpu in budgets.gpus if gpu.id in gpus))
+        return with_compute_of(told, estimate(study(facts, used), candidate, used))
 
     return ask
 

@@ -43,7 +43,10 @@ class Requests:
         return {"bandwidth_bytes_per_s": measure_bandwidth(int(request["n_threads"]))}
 
     def dry_run(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer {host, gpus: {id: …}} with the bytes of `candidate` of the file `model` on the devices `gpus`."""
+        """Answer {host, gpus: {id: …}, fault} with the bytes of `candidate` of the file `model` on the devices `gpus`.
+
+        With a `fault` llama.cpp's answer could not be read: only compute_bytes are known then, all else is 0.
+        """
         from app.llama.dry_run import DryRun
         from app.llama.skeleton import skeleton_of
 
@@ -52,8 +55,9 @@ class Requests:
         if self._dry_run is None:
             self._dry_run = DryRun(llama)
         candidate = request["candidate"]
-        uses = self._dry_run.ask(skeleton, placement_of(candidate, request["gpus"]), size_of(candidate))
-        return by_device(uses, request["gpus"])
+        answer = self._dry_run.ask_or_log(skeleton, placement_of(candidate, request["gpus"]), size_of(candidate))
+        fault = answer.fault.message if answer.fault else ""
+        return {**by_device(answer.uses, request["gpus"]), "fault": fault}
 
     def _engine(self) -> Any:
         if self._llama is None:

@@ -5,9 +5,10 @@ value. The layout read here is libstdc++'s (bits/stl_tree.h); every answer is ch
 """
 
 import ctypes
+import math
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,14 +60,18 @@ class BufferUse:
     compute_bytes: int
 
 
+class UnreadableMemory(EngineFailed):
+    """llama.cpp's answer cannot be decoded, or is not to be believed."""
+
+
 class MemoryReader:
-    """Reads the breakdown of contexts; raises EngineFailed where its layout is not known."""
+    """Reads the breakdown of contexts; raises UnreadableMemory where its layout is not known."""
 
     def __init__(self, llama: Any) -> None:
         self._function = _breakdown_function(llama)
 
     def read(self, context: Any) -> tuple[BufferUse, ...]:
-        """Return the bytes of a context and its model by buffer type; raises EngineFailed for an answer that is odd."""
+        """Return the bytes of a context and its model by buffer type; raises UnreadableMemory for an odd answer."""
         answer = self._function(context)
         if not 1 <= answer.count <= MOST_BUFFER_TYPES or not answer.parent:
             raise _odd(f"{answer.count} buffer types")
@@ -77,26 +82,40 @@ class MemoryReader:
 
 
 def check_against_log(uses: Sequence[BufferUse], log: Sequence[str]) -> None:
-    """Raise EngineFailed unless the compute buffers are those that llama.cpp logged, to the 0.01 MiB it prints."""
-    logged: dict[str, float] = {}
-    for line in log:
-        if match := LOGGED_COMPUTE.search(line):
-            # A context may be laid out twice (once to settle flash attention); the last one counts.
-            logged[match[1]] = float(match[2])
+    """Raise UnreadableMemory unless the compute buffers are those that llama.cpp logged, to the 0.01 MiB it prints."""
+    logged = logged_compute(log)
     read = {use.buffer_type: use.compute_bytes / MIB for use in uses if use.compute_bytes}
-    if logged and any(abs(read.get(name, 0.0) - size) > 0.02 for name, size in logged.items()):
+    if logged and any(abs(read.get(name, 0.0) - logged.get(name, 0.0)) > 0.02 for name in {*read, *logged}):
         raise _odd(f"compute buffers {read} where the log says {logged}")
+
+
+def logged_compute(log: Sequence[str]) -> dict[str, float]:
+    """Return the compute buffers in MiB by buffer type, as llama.cpp logged them."""
+    # A context may be laid out twice (once to settle flash attention); the last one counts.
+    matches = (LOGGED_COMPUTE.search(line) for line in log)
+    return {match[1]: float(match[2]) for match in matches if match}
+
+
+def uses_from_log(log: Sequence[str], devices: Mapping[str, str]) -> tuple[BufferUse, ...]:
+    """Return the compute buffers alone, as far as the log tells: rounded up from the 0.01 MiB that it prints.
+
+    devices: ids by buffer type; other types are the host's.
+    """
+    return tuple(
+        BufferUse(name, devices.get(name, ""), 0, 0, math.ceil((size + 0.005) * MIB))
+        for name, size in logged_compute(log).items()
+    )
 
 
 def _breakdown_function(llama: Any) -> Any:
     if sys.platform != "linux" or ctypes.sizeof(ctypes.c_void_p) != 8 or _has_other_cpp_library():
-        raise EngineFailed(
+        raise UnreadableMemory(
             "llama.cpp's memory answer cannot be read on this system yet.", hint="Pronk computes sizes by formula."
         )
     try:
         function = getattr(llama._lib, SYMBOL)
     except AttributeError as error:
-        raise EngineFailed(
+        raise UnreadableMemory(
             "This build of llama.cpp has no memory breakdown.", hint="Pronk computes sizes by formula."
         ) from error
     function.restype = _Map
@@ -141,7 +160,7 @@ def _device(buffer_type: int) -> str:
     return text(ggml("ggml_backend_dev_name")(device)) if ggml("ggml_backend_dev_type")(device) in (1, 2) else ""
 
 
-def _odd(what: str) -> EngineFailed:
-    return EngineFailed(
+def _odd(what: str) -> UnreadableMemory:
+    return UnreadableMemory(
         f"llama.cpp's memory answer failed its check ({what}).", hint="Pronk computes sizes by formula instead."
     )

@@ -1,6 +1,6 @@
 """The bytes of a candidate by formulas: weights and caches exact, compute buffers on the safe side."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.plan.budget import Budgets
 from app.plan.compute import device_compute_bytes, host_compute_bytes, pipeline_bytes
@@ -73,6 +73,12 @@ def estimate(model: Model, candidate: Candidate, budgets: Budgets) -> Breakdown:
     # Beside a GPU that has pinned memory, weights of the host lie there as they are.
     repacks = all(budget.backend in WITHOUT_PINNED_MEMORY for budget in budgets.gpus)
     return Breakdown(_host_use(model, candidate, spans, repacks), gpus)
+
+
+def with_compute_of(told: Breakdown, guess: Breakdown) -> Breakdown:
+    """Return weights and caches of an estimate with the compute buffers that llama.cpp told."""
+    gpus = {id_: replace(use, compute_bytes=told.gpus.get(id_, Use()).compute_bytes) for id_, use in guess.gpus.items()}
+    return Breakdown(replace(guess.host, compute_bytes=told.host.compute_bytes), gpus, is_exact=False)
 
 
 def _gpu_use(model: Model, candidate: Candidate, spans: Spans, index: int, padding: Padding) -> Use:

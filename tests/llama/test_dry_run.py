@@ -13,14 +13,16 @@ import pytest
 
 from app.actions.context import Pronk
 from app.actions.devices import find_devices
-from app.core.errors import AppError, BadFile
+from app.actions.plan import plan_model
+from app.core.errors import AppError, BadFile, EngineFailed
 from app.core.paths import Home
 from app.jobs.helper import Helper
 from app.library.facts_reader import read_facts
 from app.plan.budget import budgets_of
 from app.plan.estimate import estimate
 from app.plan.model import study
-from app.plan.values import Candidate
+from app.plan.values import Candidate, PlanRequest
+from tests.support.architectures import grown_models
 from tests.support.machines import machine
 from tests.support.models import gemma3_gguf, smollm2_gguf
 
@@ -33,6 +35,7 @@ CPU_CANDIDATES = [
     Candidate(0, 4096, "q4_0"),
 ]
 DRY_RUN_P95_S = 0.05
+LOG_STEP_BYTES = 2 * 10486  # the log rounds to 0.01 MiB
 
 
 @pytest.fixture
@@ -149,6 +152,55 @@ except EngineFailed as error:
 else:
     sys.exit("a wrong answer was believed")
 """
+
+
+BROKEN_HELPER = """
+import sys
+from app.llama import memory
+read_well = memory.MemoryReader.read
+def read_badly(self, context):
+    use, *others = read_well(self, context)
+    return (memory.replace(use, compute_bytes=use.compute_bytes + 2**20), *others)
+from dataclasses import replace
+memory.replace = replace
+memory.MemoryReader.read = read_badly
+from app.devices.helper import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def misreading(home: Home) -> Iterator[Pronk]:
+    """Pronk with a helper whose reading of llama.cpp's answer is off by a MiB, which the log gives away."""
+    context = Pronk(home)
+    context.__dict__["helper"] = Helper([sys.executable, "-c", BROKEN_HELPER], context.log("helper"))
+    yield context
+    context.close()
+
+
+@pytest.mark.parametrize("find_model", [smollm2_gguf, gemma3_gguf], ids=["smollm2", "gemma3"])
+def test_answer_that_fails_its_check_leaves_the_formulas_with_logged_compute(
+    pronk: Pronk, misreading: Pronk, find_model: Any
+) -> None:
+    facts, devices, request = read_facts(find_model()), find_devices(pronk), PlanRequest(context=4096)
+    well, badly = (plan_model(one, facts, devices, request) for one in (pronk, misreading))
+    assert (well.method, badly.method) == ("dry_run", "analytic")
+    assert any("from llama.cpp's log" in reason for reason in badly.reasons)
+    assert (well.host.weights_bytes, well.host.kv_bytes) == (badly.host.weights_bytes, badly.host.kv_bytes)
+    assert 0 <= badly.host.compute_bytes - well.host.compute_bytes <= LOG_STEP_BYTES
+    assert replace(badly, host=well.host, method="dry_run", elapsed_ms=0, reasons=(), alternatives=()) == replace(
+        well, elapsed_ms=0, reasons=(), alternatives=()
+    )
+
+
+def test_helper_that_crashes_on_a_model_is_started_again(pronk: Pronk, tmp_path: Path) -> None:
+    headers = {model.name: model for model in grown_models()}
+    falcon = headers["falcon-h1"]
+    # The graph uses the convolution's bias that the loader takes for optional: a null pointer.
+    without = replace(falcon, tensors=[tensor for tensor in falcon.tensors if "conv1d.bias" not in tensor[0]])
+    with pytest.raises(EngineFailed, match="crashed"):
+        ask(pronk.helper, pronk.home, without.write(tmp_path), Candidate(0, 512))
+    assert ask(pronk.helper, pronk.home, smollm2_gguf(), Candidate(0, 512))["host"]["weights_bytes"]
 
 
 def test_broken_memory_answers_are_refused() -> None:
