@@ -12,7 +12,7 @@ from app.devices.bandwidth import remember_bandwidth, remembered_bandwidth
 from app.devices.merge import merge
 from app.devices.nvml import NvidiaDriver
 from app.devices.system import read_cpu, read_memory
-from app.devices.values import Card, Cpu, Devices, Gpu, Memory
+from app.devices.values import TYPICAL_BANDWIDTH_BYTES_PER_S, Card, Cpu, Devices, Gpu, Memory
 from app.jobs.helper import Helper
 
 PROBE_TIMEOUT_S = 20.0
@@ -59,7 +59,9 @@ def probe_with(
         gpus = tuple(simulated_gpu(index, name, size) for index, (name, size) in enumerate(simulated_gpus))
         answer = {**answer, "doubles": [], "cards": []}
     if ram_bytes is not None:
-        memory = Memory(ram_bytes, ram_bytes, memory.bandwidth_bytes_per_s)
+        # With other cards and other memory it is another computer: what was measured here says nothing about it.
+        speed = TYPICAL_BANDWIDTH_BYTES_PER_S if simulated_gpus else memory.bandwidth_bytes_per_s
+        memory = Memory(ram_bytes, ram_bytes, speed)
     return Devices(
         cpu=cpu,
         memory=memory,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from app.actions.context import Pronk
 from app.cli.output import add_json, print_json, print_table
-from app.cli.plan_options import add_plan_options, add_simulation_options, plan_request, simulated_gpus
-from app.core.units import format_size, parse_size
+from app.cli.plan_options import add_plan_options, add_simulation_options, plan_request, simulated_gpus, simulated_ram
+from app.core.units import format_size
 
 if TYPE_CHECKING:
     from app.plan.values import DevicePlan, LoadPlan
@@ -33,9 +33,14 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
         notes: tuple[str, ...] = ()
         plan = read_plan(arguments.plan)
     else:
-        ram_bytes = None if arguments.ram is None else parse_size(arguments.ram)
         devices, plan = plan_here(
-            pronk, facts, request, simulated_gpus(arguments), ram_bytes, tuple(arguments.rpc), measures=True
+            pronk,
+            facts,
+            request,
+            simulated_gpus(arguments),
+            simulated_ram(arguments),
+            tuple(arguments.rpc),
+            measures=True,
         )
         notes = devices.notes
     if arguments.json:
@@ -59,7 +64,8 @@ def print_plan(plan: "LoadPlan", name: str, notes: tuple[str, ...]) -> None:
     for reason in plan.reasons:
         print(reason)
     for other in plan.alternatives:
-        print(f"Instead: {verdict_sentence(other)} (--context {other.context})")
+        formula = ", bytes by formula" if other.method != plan.method else ""
+        print(f"Instead: {verdict_sentence(other)} (--context {other.context}{formula})")
     for note in notes:
         print(f"Note: {note}")
     source = "llama.cpp's own dry run" if plan.method == "dry_run" else "formulas"

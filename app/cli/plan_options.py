@@ -4,13 +4,14 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from app.core.errors import BadRequest
-from app.core.units import parse_size
+from app.core.units import format_size, parse_size
 
 if TYPE_CHECKING:
     from app.plan.values import PlanRequest
 
 KV_TYPES = ("auto", "f16", "q8_0", "q4_0")
 MIN_CONTEXT = 4096
+LEAST_MEMORY_BYTES = 100 * 10**6
 
 
 def add_plan_options(parser: argparse.ArgumentParser, parallel: int = 1) -> None:
@@ -73,8 +74,24 @@ def simulated_gpus(arguments: argparse.Namespace) -> tuple[tuple[str, int], ...]
     return tuple(_simulated_gpu(text) for text in arguments.gpu)
 
 
+def simulated_ram(arguments: argparse.Namespace) -> int | None:
+    """Return the bytes of --ram, None without it; raises BadRequest for what no computer has."""
+    if arguments.ram is None:
+        return None
+    return _enough(f"--ram {arguments.ram}", parse_size(arguments.ram), "--ram 32GB")
+
+
+def _enough(option: str, size_bytes: int, example: str) -> int:
+    if size_bytes < LEAST_MEMORY_BYTES:
+        raise BadRequest(
+            f"{option}: {format_size(size_bytes)} is no memory to plan with.",
+            hint=f"Give at least {format_size(LEAST_MEMORY_BYTES)}, for example {example}.",
+        )
+    return size_bytes
+
+
 def _simulated_gpu(text: str) -> tuple[str, int]:
     name, separator, size = text.rpartition("=")
     if not separator or not name.strip():
         raise BadRequest(f"--gpu {text} is not NAME=SIZE.", hint='Write for example --gpu "RTX 3060=12GB".')
-    return name.strip(), parse_size(size)
+    return name.strip(), _enough(f"--gpu {text}", parse_size(size), '--gpu "RTX 3060=12GB"')

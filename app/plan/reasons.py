@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 from app.core.units import format_size
-from app.devices.values import Devices
+from app.devices.values import TYPICAL_BANDWIDTH_BYTES_PER_S, Devices
 from app.plan.arithmetic import subtraction
 from app.plan.fit import shortages
 from app.plan.kv import CONTEXT_STEP
 from app.plan.placing import NO_PIPELINE
 from app.plan.search import UBATCHES, Choice, Search
+from app.plan.throughput import DEFAULT_GPU_BANDWIDTH, GPU_BANDWIDTHS
 from app.plan.values import Breakdown, Candidate, LoadPlan, Use
 from app.plan.weights import moved_layers
 
@@ -164,6 +165,19 @@ def _source(search: Search, choice: Choice, devices: Devices, failure: str) -> l
         sentences.append("Compute sizes come from llama.cpp's log, weights and KV from formulas.")
     if failure:
         sentences.append(f"Sizes are computed by formula: {failure}")
-    if devices.simulated:
-        sentences.append("This computer is made up: its speed is guessed from typical devices of these names.")
+    return [*sentences, *_made_up(devices)]
+
+
+def _made_up(devices: Devices) -> list[str]:
+    """Say what the speed of a computer that is not here is guessed from."""
+    if not devices.simulated:
+        return []
+    sentences = ["Speeds of cards that are not here are those that such cards typically have."]
+    unknown = [gpu.name for gpu in devices.gpus if not any(part in gpu.name.lower() for part, _ in GPU_BANDWIDTHS)]
+    if unknown:
+        speed = format_size(DEFAULT_GPU_BANDWIDTH)
+        sentences.append(f"Nothing is known of {', '.join(unknown)}: {speed} a second is assumed.")
+    if devices.memory.bandwidth_bytes_per_s == TYPICAL_BANDWIDTH_BYTES_PER_S:
+        speed = format_size(TYPICAL_BANDWIDTH_BYTES_PER_S)
+        sentences.append(f"Main memory is taken to read {speed} a second, the processor to be the one here.")
     return sentences
