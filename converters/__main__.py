@@ -65,10 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("--threads", type=int, default=0, metavar="N", help="worker threads (default: all CPUs)")
     convert.add_argument(
         "--trial",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="let each file answer 32 tokens before it comes into view; it is held in memory for that "
-        "(auto: files up to 500 MB)",
+        choices=("always", "never"),
+        default="always",
+        help="let each file answer 32 tokens before it comes into view (default: always)",
     )
     convert.add_argument("--dry-run", action="store_true", help=_ABOUT_DRY_RUN)
     convert.add_argument("--watch-stdin", action="store_true", help=argparse.SUPPRESS)
@@ -124,11 +123,11 @@ def _run_convert(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace, cancel: Cancel, listener: Listener) -> JsonObject:
-    from converters.convert import MOST_TRIAL_BYTES, Request, convert, dry_run
+    from converters.convert import Request, convert, dry_run
 
     _refuse_later_work(options)
-    most_trial_bytes = {"auto": MOST_TRIAL_BYTES, "always": sys.maxsize, "never": 0}[options.trial]
-    request = Request(options.folder, tuple(options.types), options.output, options.threads, most_trial_bytes)
+    with_trial = options.trial == "always"
+    request = Request(options.folder, tuple(options.types), options.output, options.threads, with_trial)
     return dry_run(request, cancel) if options.dry_run else convert(request, cancel, listener)
 
 

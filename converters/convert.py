@@ -30,14 +30,13 @@ from converters.quant_rules import choose
 from converters.quant_types import FILE_TYPES, UNQUANTIZED, FileType, GgmlType, header_number, wide_type
 from converters.quantize import Workshop, convert_blocks, targets_of
 from converters.registry import find_family
-from converters.self_check import check_files
+from converters.self_check import check_files, check_numbers
 from converters.tokenizer.detect import Parity, detect
 from converters.tokenizer.load import LoadedTokenizer, load_tokenizer
 from converters.tokenizer.probe_texts import probe_texts
 from converters.values import Value
 
 _MAX_THREADS = 256
-MOST_TRIAL_BYTES = 500_000_000  # a trial holds its file in memory, of which a conversion needs little otherwise
 _MAX_NAME_BYTES = 200  # the type and the journal's ending come behind it, and most disks take 255
 _log = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ class Request:
     types: tuple[str, ...]
     output: Path | None = None
     n_threads: int = 0
-    most_trial_bytes: int = MOST_TRIAL_BYTES
+    with_trial: bool = True
 
     @property
     def threads(self) -> int:
@@ -162,7 +161,7 @@ def dry_run(request: Request, cancel: Cancel) -> JsonObject:
         "needed_disk_bytes": sum(sizes),
         "dropped": prepared.dropped,
         "peak_memory_bytes": peak_memory_bytes(
-            prepared.sources, files, request.threads, prepared.tokenizer.n_tokens, request.most_trial_bytes
+            prepared.sources, files, request.threads, prepared.tokenizer.n_tokens, request.with_trial
         ),
         "metadata": _plain({**prepared.general, **prepared.family.metadata()}),
         "n_vocab": prepared.tokenizer.n_tokens,
@@ -234,8 +233,10 @@ def _write(
             resumed_bytes = _quantize(prepared, parts, request.threads, cancel, listener)
             with ThreadPoolExecutor(1, thread_name_prefix="digest") as pool:  # beside the trial
                 digesting = pool.submit(_digests, parts.files, cancel, listener)
-                checks, warnings = check_files(parts.files, helper, request.threads, request.most_trial_bytes)
+                checking = pool.submit(check_numbers, parts.files, Kernels(), cancel)
+                checks, warnings = check_files(parts.files, helper, request.threads, request.with_trial)
                 digests = digesting.result()
+                checking.result()
         if fingerprint_of(files, inputs) != fingerprint:
             raise BadCheckpoint(
                 f"The files in {prepared.checkpoint.folder} changed while they were converted.",

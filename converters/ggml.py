@@ -20,7 +20,7 @@ import numpy.typing as npt
 from converters.errors import BadCheckpoint, EngineFailed
 from converters.jsonfile import JsonObject
 from converters.quant_types import FileType, GgmlType, size_of
-from converters.trial import last_words, try_file
+from converters.trial import last_words, list_tensors, try_file
 
 _HINT = "Install llama-cpp-python: `make run` does it."
 
@@ -105,6 +105,10 @@ class Kernels:
         ):
             raise _misfit(kind, rows)
         return packed
+
+    def is_valid(self, kind: GgmlType, packed: bytes) -> bool:
+        """Say whether whole blocks hold numbers only: neither values nor scales are infinite or none at all."""
+        return bool(self._validate(kind, packed, len(packed)))
 
     def round_through(self, rows: Floats, wide: GgmlType) -> Floats:
         """Round values, in place, to what a 16-bit type can hold, and give them; F32 leaves them alone.
@@ -194,9 +198,13 @@ class Library:
         line = re.compile(r"\]\s+(\S+)\s+-\s+\[[^\]]*\], type =\s+(\S+), size =[^\n]*?(?:\((\w+)\))?\n")
         return {name: new or old for name, old, new in line.findall("".join(self._log))}
 
-    def try_file(self, model: Path, n_tokens: int, n_threads: int) -> JsonObject:
+    def list_tensors(self, model: Path) -> JsonObject:
+        """Load a finished file without its weights: see trial.py."""
+        return list_tensors(self._api, self._log, model)
+
+    def try_file(self, model: Path, n_tokens: int, n_threads: int, most_s: float) -> JsonObject:
         """Load a finished file and generate n_tokens: see trial.py."""
-        return try_file(self._api, self._log, model, n_tokens, n_threads)
+        return try_file(self._api, self._log, model, n_tokens, n_threads, most_s)
 
     def _last_words(self) -> str:
         return last_words(self._log)

@@ -2,7 +2,8 @@
 
 One JSON request a line on its stdin, one answer a line on its stdout; end of file ends it. {"do": "tokenize", "model",
 "pre" (a name or null), "texts"} gives {"ids"}; {"do": "types", "model", "file_types"} gives {"types"};
-{"do": "try", "model", "n_tokens", "n_threads"} gives what trial.py says; a failure gives {"error"}.
+{"do": "list", "model"} and {"do": "try", "model", "n_tokens", "n_threads", "most_s"} give what trial.py says; a failure
+gives {"error"}.
 """
 
 import json
@@ -120,7 +121,8 @@ def serve(requests: TextIO, answers: TextIO) -> None:
         return
     actions: dict[str, Callable[[JsonObject], JsonObject]] = {
         "tokenize": lambda r: {"ids": library.tokenize(Path(r["model"]), r["pre"], r["texts"])},
-        "try": lambda r: library.try_file(Path(r["model"]), r["n_tokens"], r["n_threads"]),
+        "try": lambda r: library.try_file(Path(r["model"]), r["n_tokens"], r["n_threads"], r["most_s"]),
+        "list": lambda r: library.list_tensors(Path(r["model"])),
         "types": lambda r: {
             "types": [library.planned_types(Path(r["model"]), FILE_TYPES[name]) for name in r["file_types"]]
         },

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from converters.blocks import READ_AHEAD, largest_block_values
 from converters.gguf_header import TensorInfo, encode_header, padded
+from converters.mapped_pages import resident_bytes
 from converters.mapping import SourceTensor
 from converters.quant_types import FileType, GgmlType, file_order, size_of
 from converters.values import Metadata
@@ -71,12 +72,10 @@ def plan_file(
 
 
 def peak_memory_bytes(
-    sources: Sequence[SourceTensor], files: Sequence[OutputFile], n_threads: int, n_tokens: int, most_trial_bytes: int
+    sources: Sequence[SourceTensor], files: Sequence[OutputFile], n_threads: int, n_tokens: int, with_trial: bool
 ) -> int:
-    """Estimate the most memory taken at once: blocks in flight as stored, as F32 and packed; or a trial of a file.
-
-    most_trial_bytes: files up to this size are tried, which holds the whole file in memory."""
+    """Estimate the most memory taken at once: blocks in flight as stored, as F32 and packed; or a trial of a file."""
     headers = sum(len(file.header) for file in files)
     blocks = (n_threads + READ_AHEAD) * largest_block_values(sources) * (4 + 4 + 4 + 4)
-    trial = max((file.size_bytes for file in files if file.size_bytes <= most_trial_bytes), default=0)
+    trial = max(resident_bytes(file.size_bytes) for file in files) if with_trial else 0
     return _BASE_MEMORY_BYTES + n_tokens * _BYTES_PER_TOKEN + 2 * headers + max(blocks, trial)

@@ -48,9 +48,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--split-size", metavar="SIZE", help="split the output (not in this version)")
     parser.add_argument(
         "--trial",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="let each file answer 32 tokens at the end, which holds it in memory (auto: files up to 500 MB)",
+        choices=("always", "never"),
+        default="always",
+        help="let each file answer 32 tokens before it comes into view (default: always)",
     )
     parser.add_argument("--dry-run", action="store_true", help=_ABOUT_DRY_RUN)
     add_json(parser)
@@ -88,7 +88,7 @@ def _extra_options(arguments: argparse.Namespace) -> tuple[str, ...]:
         "--calibration": arguments.calibration,
         "--lora": arguments.lora,
         "--split-size": arguments.split_size,
-        "--trial": arguments.trial if arguments.trial != "auto" else None,
+        "--trial": arguments.trial if arguments.trial != "always" else None,
     }
     return tuple(word for option, value in given.items() if value is not None for word in (option, str(value)))
 
@@ -130,8 +130,8 @@ def _tensor_count(tensors: list[Any]) -> int:
 
 
 def _check_text(check: dict[str, Any]) -> str:
-    made = f"{check['greedy_tokens']} trial tokens were made." if check["greedy_tokens"] else check["note"]
-    return f"Self-check: llama.cpp loads {check['n_tensors']} tensors. {made}".strip()
+    made = f"{check['greedy_tokens']} trial tokens with all {check['n_layers']} layers." if check["n_layers"] else ""
+    return " ".join(filter(None, (f"Self-check: llama.cpp loads {check['n_tensors']} tensors.", made, check["note"])))
 
 
 def _result_text(result: dict[str, Any]) -> str:
