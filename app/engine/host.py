@@ -5,6 +5,7 @@ import itertools
 import json
 import logging
 import queue
+import sys
 import threading
 import time
 from collections import deque
@@ -17,7 +18,7 @@ from typing import Any
 from app.core.errors import AppError, Cancelled, EngineFailed, NotEnoughMemory, from_event
 from app.engine.oom import oom_kills
 from app.engine.open_requests import OpenRequest
-from app.engine.recovery import Death, Lesson, Tries, lesson_of, sentence
+from app.engine.recovery import Death, Lesson, Tries, has_spilled, lesson_of, sentence
 from app.jobs.commands import module_command
 from app.jobs.process import close_stdin, describe_exit, log_tail, read_events, send_line, start_process
 
@@ -206,6 +207,8 @@ class Host:
         request = self._open.get(event.get("id", 0))
         if request is not None:
             request.take(event)
+            if event["event"] == "end" and sys.platform == "win32" and len(self._open) == 1:
+                self._tell_if_slow(event)
         elif event["event"] == "progress":
             self.load_part = event["done_bytes"] / max(1, event["total_bytes"])
             self._on_event(event)
@@ -213,6 +216,17 @@ class Host:
             self._loaded(event)
         elif event["event"] == "failed":
             self._said_failed = event
+
+    def _tell_if_slow(self, end: Event) -> None:
+        n_tokens = int((end.get("usage") or {}).get("completion_tokens", 0))
+        tokens_per_s = float((end.get("timings") or {}).get("decode_tokens_per_s", 0.0))
+        if not has_spilled(self.served.plan, n_tokens, tokens_per_s):
+            return
+        reason = (
+            f"The model writes {tokens_per_s:.1f} tokens/s where more than twice as many were foretold: the graphics "
+            "card's memory is probably full. Fewer layers on the GPU (--gpu-layers) may be faster."
+        )
+        self._on_event({"event": "slow", "reason": reason})
 
     def _require_sign_of_life(self, process: "Popen[str]", was_silent: bool = False) -> None:
         """End a worker that was silent for 10 s though it beats every 2 s (stopped, say): its end restarts it.

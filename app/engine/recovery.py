@@ -13,6 +13,8 @@ TRIES_MAX = 3
 WINDOW_S = 300.0
 HOST = "CPU"
 SIGKILL, SIGTERM = -9, -15
+SPILLED_SHARE = 0.4
+FEWEST_TOKENS = 32
 
 _REFUSED = re.compile(r"failed to allocate (\S+) buffer of size (\d+)")
 # What backends and runtimes say last; the devices it is about are those of the plan that `_SPEAKERS` names.
@@ -111,3 +113,14 @@ def sentence(lesson: Lesson, plan: Mapping[str, Any]) -> str:
 
 def _layers(plan: Mapping[str, Any]) -> str:
     return f"with {plan['n_gpu_layers']} of {plan['n_layers_total']} layers on the GPU"
+
+
+def has_spilled(plan: Mapping[str, Any], n_tokens: int, decode_tokens_per_s: float) -> bool:
+    """Return whether an answer came so slowly that the GPU must have moved memory out, as Windows' drivers do.
+
+    They never refuse: more than the card holds is kept in main memory and copied for every token (5 to 20 % of the
+    speed where it was measured). A share of 40 % leaves room for a busy computer.
+    """
+    foretold = float(plan["expected"]["decode_tokens_per_s"])
+    on_gpu = any(device["weights_bytes"] for device in plan["devices"])
+    return on_gpu and n_tokens >= FEWEST_TOKENS and 0 < decode_tokens_per_s < SPILLED_SHARE * foretold

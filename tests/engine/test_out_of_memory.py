@@ -72,6 +72,7 @@ def test_random_loads_all_answer(home: Home) -> None:
             assert elapsed_s < RECOVERED_S, f"{what} took {elapsed_s:.1f} s: {running.kinds()}"
             needed[replans(running)] += 1
             slowest_s = max(slowest_s, elapsed_s)
+            print(f"{what}: {replans(running)} plans made again, {elapsed_s:.1f} s", flush=True)
     print(f"{rounds} loads by plans made again: {dict(sorted(needed.items()))}, the slowest took {slowest_s:.1f} s")
     assert rounds - needed[0] >= rounds / 3, f"too few loads met the limit: {needed}"
 

@@ -9,7 +9,7 @@ import pytest
 from app.core.errors import EngineFailed
 from app.engine.oom import oom_kills
 from app.engine.open_requests import OpenRequest
-from app.engine.recovery import TRIES_MAX, WINDOW_S, Death, Tries, lesson_of, sentence, short_devices
+from app.engine.recovery import TRIES_MAX, WINDOW_S, Death, Tries, has_spilled, lesson_of, sentence, short_devices
 from app.engine.room import missing_room
 
 GIB, MIB = 2**30, 2**20
@@ -137,3 +137,14 @@ def test_the_systems_kills_are_counted(tmp_path: Path) -> None:
     assert oom_kills(table) == 4
     assert oom_kills(tmp_path / "none") == 0
     assert oom_kills() >= 0
+
+
+@pytest.mark.parametrize(
+    ("layers_bytes", "n_tokens", "tokens_per_s", "spilled"),
+    [(GIB, 100, 15.0, True), (GIB, 100, 17.0, False), (GIB, 8, 2.0, False), (0, 100, 2.0, False), (GIB, 100, 0, False)],
+)
+def test_a_card_that_moves_memory_out_is_slow(
+    layers_bytes: int, n_tokens: int, tokens_per_s: float, spilled: bool
+) -> None:
+    found = {**plan(device("CUDA0", use=layers_bytes)), "expected": {"decode_tokens_per_s": 40.0}}
+    assert has_spilled(found, n_tokens, tokens_per_s) == spilled
