@@ -48,6 +48,13 @@ class Work:
 
 def work_of(facts: ModelFacts) -> Work:
     """Add up a model's matrices by layer and type; vectors cost next to nothing, the input embedding is looked up."""
+    if "work" not in facts.sums:
+        facts.sums["work"] = _added_up(facts)
+    work: Work = facts.sums["work"]
+    return work
+
+
+def _added_up(facts: ModelFacts) -> Work:
     layers: list[dict[int, int]] = [{} for _ in range(facts.n_layers)]
     experts: list[dict[int, int]] = [{} for _ in range(facts.n_layers)]
     embedding: dict[int, int] = {}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.bench.converting import conversions
 from tests.bench.figures import Figure, print_figures, write_figures
+from tests.bench.planning import planning
 from tests.bench.serving import serving
 from tests.bench.starting import command_start, header_reads, window_start
 from tests.bench.streaming import streaming
@@ -15,6 +16,7 @@ from tests.bench.upstream import upstream
 PARTS: dict[str, Callable[[], list[Figure]]] = {
     "start": lambda: [command_start(), window_start()],
     "headers": header_reads,
+    "plan": planning,
     "stream": streaming,
     "convert": conversions,
     "serve": serving,
