@@ -48,6 +48,9 @@ class EngineState:
     taken: Mapping[str, int] = field(default_factory=dict)
     """What loading took of each device, by id; empty until it is known."""
 
+    measured_bytes: int = 0
+    """What the loaded model holds on all devices together, as llama.cpp counts; 0 until it is known."""
+
 
 class EngineControl(QObject):
     """Loads models and hands out clients; `changed` carries each new EngineState on the UI thread."""
@@ -60,6 +63,9 @@ class EngineControl(QObject):
     restarted = Signal()
     replanned = Signal(str)
     """Less memory was there than planned: the sentence that says what was done about it."""
+
+    slowed = Signal()
+    """The model writes far slower than foretold, as where a driver moves a card's memory to main memory."""
 
     def __init__(self, pronk: Pronk, tasks: Tasks, ports: Ports, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -204,6 +210,8 @@ class EngineControl(QObject):
             case "replanned":
                 self._set(replace(self._state, plan=event.get("plan") or self._state.plan))
                 self.replanned.emit(str(event.get("reason") or ""))
+            case "slow":
+                self.slowed.emit()
             case "progress":
                 self._on_progress(event)
             case "loaded":
@@ -226,7 +234,8 @@ class EngineControl(QObject):
     def _on_loaded(self, event: Mapping[str, Any]) -> None:
         revived = self._state.kind == "restarting"
         taken = {str(id_): int(size) for id_, size in (event.get("taken") or {}).items()}
-        self._set(replace(self._state, kind="ready", percent=100, reason="", taken=taken))
+        measured = sum(int(size) for size in (event.get("measured") or {}).values())
+        self._set(replace(self._state, kind="ready", percent=100, reason="", taken=taken, measured_bytes=measured))
         if revived:
             self.restarted.emit()
 

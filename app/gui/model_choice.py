@@ -44,6 +44,7 @@ class ModelChoice(QObject):
         self._library.added.connect(self._on_added)
         self._engine.changed.connect(self._on_engine)
         self._engine.replanned.connect(self._on_replanned)
+        self._engine.slowed.connect(self._on_slowed)
         page.header.picker.chosen.connect(self.use)
         page.header.load_cancelled.connect(self._engine.unload)
 
@@ -117,6 +118,16 @@ class ModelChoice(QObject):
     def _on_replanned(self, reason: str) -> None:
         self._page.notice.show_text(
             reason or self.tr("There was less memory than planned: the model is loaded smaller.")
+        )
+
+    def _on_slowed(self) -> None:
+        self._page.notice.show_text(
+            self.tr(
+                "The model writes less than half as fast as foretold: the graphics card's memory is probably full."
+            ),
+            self.tr("Keep more of it free, or choose a smaller context."),
+            self.tr("How it fits"),
+            self._page.header.show_details,
         )
 
     def _on_load_failed(self, state: EngineState) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.actions.context import Pronk
@@ -26,6 +27,17 @@ def test_less_memory_than_planned_is_told_quietly(qtbot: QtBot, open_window: Ope
     panel = window.chat.details.panel
     qtbot.waitUntil(lambda: panel.view.source == "loaded")
     assert "4,096 context" in panel.placement
+
+
+def test_a_card_that_is_full_is_told_with_the_way_on(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window("spilled")
+    qtbot.waitUntil(lambda: "less than half as fast" in window.chat.notice.message)
+    assert not window.chat.details.isVisible()
+    next(one for one in window.chat.notice.findChildren(QPushButton) if one.text() == "How it fits").click()
+    assert window.chat.details.isVisible()
+    panel = window.chat.details.panel
+    qtbot.waitUntil(lambda: panel.view.source == "loaded")
+    assert panel.source.startswith("As loaded; 391 MB measured, as planned.")
 
 
 def test_what_the_user_wished_for_is_how_it_is_loaded_next_time(

@@ -2,7 +2,8 @@
 
 Run as a child: `python tests/support/fake_engine.py --mode crash --text FILE`. Modes: normal; slow (20 tokens a
 second); hold (half the answer, then silence until the client leaves); crash (the first answer breaks off in the middle,
-the engine dies and comes back); no-memory (fails to load); less-memory (loads with a smaller plan than it told first).
+the engine dies and comes back); no-memory (fails to load); less-memory (loads with a smaller plan than it told
+first); spilled (is slower than foretold).
 """
 
 import argparse
@@ -196,7 +197,10 @@ def main() -> None:
         smaller = {**plan, "context": 4096}
         engine.emit({"event": "replanned", "reason": LESS_MEMORY, "engine_pid": os.getpid(), "plan": smaller})
         engine.emit({"event": "something_of_a_later_version", "plan": 7})
-    engine.emit({"event": "loaded", "load_s": 0.1, "taken": {"CPU": 400_000_000}})
+    measured = {"CPU": 390_743_680}
+    engine.emit({"event": "loaded", "load_s": 0.1, "measured": measured, "taken": {"CPU": 400_000_000}})
+    if arguments.mode == "spilled":
+        engine.emit({"event": "slow", "reason": "The model writes 3.0 tokens/s where more were foretold."})
     for _ in sys.stdin:
         pass
     os._exit(0)

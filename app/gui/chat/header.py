@@ -69,6 +69,10 @@ class ChatHeader(QFrame):
         else:
             self._verdict.setText(self._sentence)
 
+    def show_details(self) -> None:
+        """Show the details."""
+        self._details.setChecked(True)
+
     def toggle_details(self) -> None:
         """Show or hide the details, as the button does."""
         self._details.toggle()

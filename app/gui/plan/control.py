@@ -169,7 +169,8 @@ class PlanControl(QObject):
             self._show(self._known, plan, "exact" if plan.method == "dry_run" else "estimate")
 
     def _show(self, known: Known, plan: LoadPlan, source: Source) -> None:
-        view = PlanView(self._choice, plan, source, known.devices, known.facts.context_length)
+        measured = self._world.engine.state.measured_bytes if source == "loaded" else 0
+        view = PlanView(self._choice, plan, source, known.devices, known.facts.context_length, measured_bytes=measured)
         self._panel.show_view(view, loaded=source == "loaded")
 
     def _show_problem(self, error: AppError) -> None:

@@ -140,7 +140,7 @@ class PlanPanel(QWidget):
         self._verdict.setText(verdict_line(plan))
         set_kind(self._verdict, "warning" if plan.verdict == "too_big" else "strong")
         self._placement.setText(placement_line(plan, view.devices))
-        self._source.setText(view.problem or source_line(plan, view.source))
+        self._source.setText(view.problem or source_line(plan, view.source, view.measured_bytes))
         set_kind(self._source, "danger" if view.problem else "muted")
         for label in (self._sign, self._placement, self._source):
             label.show()

@@ -34,7 +34,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class PlanView:
-    """One plan with the wishes it was made for; `problem` says why there is none."""
+    """One plan with the wishes it was made for; `problem` says why there is none.
+
+    measured_bytes: what the loaded model was seen to hold on all devices together, 0 when that is not known.
+    """
 
     choice: LoadChoice = AUTOMATIC
     plan: LoadPlan | None = None
@@ -42,3 +45,4 @@ class PlanView:
     devices: Devices | None = None
     trained_context: int = 0
     problem: str = ""
+    measured_bytes: int = 0

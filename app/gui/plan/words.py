@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _MAKER = re.compile(r"^(?:NVIDIA|AMD|Intel(?:\(R\))?|Apple)\s+(?:GeForce\s+)?(?=\S)")
 SHORT_NAME = 28
+SAME_BYTES = 10**6
+"""A smaller difference between planned and measured is none to a person."""
 
 
 def tr(text: str) -> str:
@@ -43,16 +45,27 @@ def placement_line(plan: LoadPlan, devices: Devices | None) -> str:
     return f"{where} · {tr('{0} context').format(f'{plan.context:,}')} · {tr('KV {0}').format(plan.kv_type)}"
 
 
-def source_line(plan: LoadPlan, source: Source) -> str:
+def source_line(plan: LoadPlan, source: Source, measured_bytes: int = 0) -> str:
     """Return whether the sizes are exact and, on a second line, the speeds that are foretold."""
-    exact = plan.method == "dry_run"
     words = {
         "asking": tr("Estimate; asking llama.cpp itself…"),
         "exact": tr("Exact: the sizes are llama.cpp's own."),
         "estimate": tr("Estimate: the sizes are computed by formula."),
-        "loaded": tr("As loaded; the sizes are llama.cpp's own.") if exact else tr("As loaded; sizes by formula."),
+        "loaded": _loaded_words(plan, measured_bytes),
     }[source]
     return words if plan.verdict == "too_big" else f"{words}\n{speed_line(plan)}"
+
+
+def _loaded_words(plan: LoadPlan, measured_bytes: int) -> str:
+    if not measured_bytes:
+        exact = plan.method == "dry_run"
+        return tr("As loaded; the sizes are llama.cpp's own.") if exact else tr("As loaded; sizes by formula.")
+    planned = sum(
+        device.weights_bytes + device.kv_bytes + device.compute_bytes for device in (*plan.devices, plan.host)
+    )
+    if abs(measured_bytes - planned) < SAME_BYTES:
+        return tr("As loaded; {0} measured, as planned.").format(format_size(measured_bytes))
+    return tr("As loaded; {0} measured, {1} planned.").format(format_size(measured_bytes), format_size(planned))
 
 
 def speed_line(plan: LoadPlan) -> str:
