@@ -68,6 +68,14 @@ def _widest(facts: ModelFacts) -> int:
 
 def _attention(model: Model, candidate: Candidate) -> int:
     """Return masks (one for each width of cache) and, with a quantized cache, one layer's K and V as f16."""
+    key = ("attention", candidate.context, candidate.kv_type, candidate.n_ubatch, candidate.parallel)
+    if key not in model.memo:
+        model.memo[key] = _attention_bytes(model, candidate)
+    size_bytes: int = model.memo[key]
+    return size_bytes
+
+
+def _attention_bytes(model: Model, candidate: Candidate) -> int:
     keeping = [(cells_of(cache, candidate), cache) for cache in model.distinct_caches if cache.k_width]
     mask = sum({cells for cells, _ in keeping}) * candidate.n_ubatch * (F16 + F32)
     if candidate.kv_type == "f16":

@@ -8,6 +8,7 @@ same, so one dry run settles most of its family.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
+from typing import Any
 
 from app.plan.budget import Budgets
 from app.plan.estimate import estimate
@@ -76,15 +77,16 @@ class Knowledge:
     measured: Mapping[Candidate, Breakdown] = field(default_factory=dict)
     lessons: tuple[Lesson, ...] = ()
     is_hopeful: bool = False
-    _kept: dict[tuple[Family, int], tuple[Lesson | None, float]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def breakdown(self, candidate: Candidate) -> Breakdown:
         """Return the bytes of a candidate, the best that is known."""
-        known = self.measured.get(candidate)
-        if known is not None:
-            return known
+        known = self.measured.get(candidate) or self.memo.get(candidate)
+        if known is None:
+            known = self.memo[candidate] = self._estimated(candidate)
+        return known
+
+    def _estimated(self, candidate: Candidate) -> Breakdown:
         guess = estimate(self.model, candidate, self.budgets)
         if not self.lessons and not self.is_hopeful:
             return guess
@@ -95,11 +97,15 @@ class Knowledge:
 
     def fits(self, candidate: Candidate) -> bool:
         """Tell whether every device holds its part."""
-        return not shortages(self.breakdown(candidate), self.budgets)
+        key = ("fits", candidate)
+        if key not in self.memo:
+            self.memo[key] = not shortages(self.breakdown(candidate), self.budgets)
+        answer: bool = self.memo[key]
+        return answer
 
     def hopeful(self) -> "Knowledge":
         """Return this with the least bytes that are thought possible for what was not measured."""
-        return replace(self, is_hopeful=True, _kept={})
+        return replace(self, is_hopeful=True, memo={})
 
     def learned(self, candidate: Candidate, answer: Breakdown) -> "Knowledge":
         """Return this with a dry run's answer, which also teaches about other candidates."""
@@ -110,7 +116,7 @@ class Knowledge:
                 ratios[id_] = _ratio(answer.gpus.get(id_, Use()), use)
         lesson = Lesson(self.family(candidate), candidate.context, ratios)
         measured = {**self.measured, candidate: answer}
-        return replace(self, measured=measured, lessons=(*self.lessons, lesson), _kept={})
+        return replace(self, measured=measured, lessons=(*self.lessons, lesson), memo={})
 
     def family(self, candidate: Candidate) -> Family:
         """Return what a candidate's compute buffers depend on most."""
@@ -143,9 +149,10 @@ class Knowledge:
     def _lesson(self, family: Family, context: int) -> tuple[Lesson | None, float]:
         """Return the dry run that teaches most about a family, and what part of its compute is thought possible."""
         key = (family, context)
-        if key not in self._kept:
-            self._kept[key] = self._nearest(family, context)
-        return self._kept[key]
+        if key not in self.memo:
+            self.memo[key] = self._nearest(family, context)
+        nearest: tuple[Lesson | None, float] = self.memo[key]
+        return nearest
 
     def _nearest(self, family: Family, context: int) -> tuple[Lesson | None, float]:
         lessons = [lesson for lesson in self.lessons if lesson.family.edge == family.edge or family.is_whole]

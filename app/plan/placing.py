@@ -10,8 +10,8 @@ from functools import cached_property
 from itertools import combinations
 
 from app.plan.budget import Budget
-from app.plan.fit import Knowledge, shortages
-from app.plan.model import Model, Totals
+from app.plan.fit import Family, Knowledge, shortages
+from app.plan.model import Model, Totals, totals
 from app.plan.values import Candidate, TensorOverride, Use
 from app.plan.weights import expert_pattern, padding_of
 
@@ -19,7 +19,7 @@ from app.plan.weights import expert_pattern, padding_of
 NO_PIPELINE = TensorOverride("^$", "CPU")
 MOST_SUBSETS_OF = 4
 MOST_REPAIRS = 12
-EXPERT_CHOICES = 6
+EXPERT_CHOICES = 3
 
 Subset = tuple[int, ...]
 """Indices of the GPUs that are used, in the plan's order."""
@@ -124,9 +124,17 @@ class Placer:
     def _most_on_one(self, base: Candidate, index: int) -> Candidate | None:
         held, total = self._held(base, index), self._model.n_layers_total
         usable = self._gpus[index].usable_bytes
+        compute: dict[Family, int] = {}
         # Compute buffers may fall as layers are added, so these are looked at one by one, downwards.
         for layers in range(_most_held(held, total, total - 1, usable), 0, -1):
             candidate = self.on_one(base, index, layers)
+            family = self.knowledge.family(candidate)
+            if family not in compute:
+                known = self.knowledge.breakdown(candidate).gpus.get(self._gpus[index].id, Use())
+                compute[family] = known.compute_bytes if candidate not in self.knowledge.measured else 0
+            is_measured = candidate in self.knowledge.measured
+            if not is_measured and held.bytes(total - layers, total) + compute[family] > usable:
+                continue
             short = shortages(self.knowledge.breakdown(candidate), self.knowledge.budgets)
             if not short:
                 return candidate
@@ -234,6 +242,7 @@ class Placer:
         experts = model.layer_totals(base, padding_of(budget.backend)).experts
         reads = model.read_totals(base, 2000)
         shares = model.expert_share
+        having = totals(int(size_bytes > 0) for size_bytes in model.host.experts)
         found: list[tuple[float, int, int]] = []
         compute = {
             whole: self.knowledge.breakdown(
@@ -247,9 +256,9 @@ class Placer:
             first = min(start, model.n_layers)
             room += experts[-1] - experts[first]
             if room < 0:
-                break
+                continue
             end = _last_held(experts, first, room)
-            kept = sum(1 for layer in range(first, end) if model.host.experts[layer])
+            kept = having[end] - having[first]
             host = held.weights[first] - experts[first] + reads[first]
             host += int(shares * (experts[-1] - experts[end] + experts[first]))
             found.append((host, layers, kept))

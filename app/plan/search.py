@@ -95,6 +95,13 @@ class Search:
 
     def at(self, context: int, least_verdict: Verdict = "cpu") -> Choice:
         """Return the best candidate at this context; candidates of a lesser verdict need not be looked for."""
+        key, memo = ("at", context, least_verdict), self.knowledge.memo
+        if key not in memo:
+            memo[key] = self._at(context, least_verdict)
+        choice: Choice = memo[key]
+        return choice
+
+    def _at(self, context: int, least_verdict: Verdict) -> Choice:
         placer, bases = Placer(self.knowledge), self._bases(pad(context, CONTEXT_STEP))
         wholes = self._wholes(placer, bases)
         fitting = self._fitting(wholes)
