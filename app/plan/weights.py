@@ -100,7 +100,7 @@ def weigh(facts: ModelFacts, padding: Padding) -> Weights:
             layer = int(name[4 : name.index(".", 4)])
             if layer < n_loaded or (loads_of_drafts and layer < facts.n_layers and LOADED_OF_DRAFTS.search(name)):
                 layers[layer] += size_bytes
-                if EXPERT_TENSOR.search(name):
+                if "exps." in name and EXPERT_TENSOR.search(name):
                     experts[layer] += size_bytes
             continue
         group = _group(facts.architecture, name.split(".", 1)[0])
