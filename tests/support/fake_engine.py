@@ -77,6 +77,11 @@ def fake_starter(
     return start
 
 
+def used_bytes(device: Mapping[str, Any]) -> int:
+    """Return what a plan puts on a device."""
+    return sum(int(device[f"{part}_bytes"]) for part in ("weights", "kv", "compute"))
+
+
 class FakeEngine:
     """Answers chat requests and tells its parent what happens to it."""
 
@@ -197,7 +202,7 @@ def main() -> None:
         smaller = {**plan, "context": 4096}
         engine.emit({"event": "replanned", "reason": LESS_MEMORY, "engine_pid": os.getpid(), "plan": smaller})
         engine.emit({"event": "something_of_a_later_version", "plan": 7})
-    measured = {"CPU": 390_743_680}
+    measured = {device["id"]: used_bytes(device) for device in (*plan["devices"], plan["host"])}
     engine.emit({"event": "loaded", "load_s": 0.1, "measured": measured, "taken": {"CPU": 400_000_000}})
     if arguments.mode == "spilled":
         engine.emit({"event": "slow", "reason": "The model writes 3.0 tokens/s where more were foretold."})

@@ -51,8 +51,8 @@ DEVICES = Devices(
     (Gpu("CUDA0", "NVIDIA GeForce RTX 3060", "cuda", 12_600_000_000, 11_700_000_000),),
 )
 MODELS = {
-    "Qwen3-30B-A3B-Q4_K_M": experts(),
-    "Qwen3-235B-A22B-Q4_K_M": experts(94, 4096, 128, 8, 1536),
+    "Qwen3-30B-A3B": experts(),
+    "Qwen3-235B-A22B": experts(94, 4096, 128, 8, 1536),
 }
 QUESTION = "How do I reverse the words of a sentence in Python?"
 ANSWER = """Split the sentence into words, turn their order round, and join them again:

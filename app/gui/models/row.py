@@ -1,6 +1,6 @@
 """One model on the models page."""
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.actions.verdicts import JudgedModel
@@ -27,7 +27,7 @@ class ModelRow(QFrame):
         self._facts = ElidedLabel()
         self._facts.setProperty("kind", "muted")
         self._sign = plain_label()
-        self._verdict = ElidedLabel()
+        self._verdict = plain_label(wrap=True)
         self._chat = push_button("", lambda: self.chat_asked.emit(self.judged.verdict == "too_big"))
         self.plan_button = push_button(self.tr("How it fits"), self.plan_asked.emit)
         self.plan_button.setCheckable(True)
@@ -59,6 +59,7 @@ class ModelRow(QFrame):
     def unfold(self, panel: QWidget | None) -> None:
         """Show the plan panel in the card; None folds the card."""
         self.plan_button.setChecked(panel is not None)
+        self._below.setContentsMargins(0, 6 if panel is not None else 0, 4, 0)
         for label in (self._sign, self._verdict):  # the panel says the same, for the wishes of the moment
             label.setVisible(panel is None)
         if panel is not None:
@@ -68,7 +69,7 @@ class ModelRow(QFrame):
     def _build(self) -> None:
         second = QHBoxLayout()
         second.setSpacing(6)
-        second.addWidget(self._sign)
+        second.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignTop)
         second.addWidget(self._verdict, 1)
         about = QWidget()
         about.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -77,15 +78,15 @@ class ModelRow(QFrame):
         words.setSpacing(2)
         words.addWidget(self._name)
         words.addWidget(self._facts)
-        words.addLayout(second)
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(about, 1)
         for button in (self.plan_button, self._chat, self._remove):
             head.addWidget(button)
-        self._below.setContentsMargins(0, 0, 4, 0)
+        second.setContentsMargins(0, 0, 4, 0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 12, 12, 12)
-        layout.setSpacing(12)
+        layout.setSpacing(6)
         layout.addLayout(head)
+        layout.addLayout(second)
         layout.addLayout(self._below)
