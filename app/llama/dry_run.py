@@ -40,6 +40,7 @@ class DryRun:
     def __init__(self, llama: Any) -> None:
         self._llama = llama
         self._log = LogCollector(llama)
+        self._memory: MemoryReader | None = None
         self._loaded: _Loaded | None = None
 
     def ask(self, skeleton: Path, placement: Placement, size: ContextSize) -> tuple[BufferUse, ...]:
@@ -63,7 +64,8 @@ class DryRun:
                 hint="Choose another context or KV type.",
             )
         try:
-            uses = MemoryReader(self._llama).read(context)
+            self._memory = self._memory or MemoryReader(self._llama)
+            uses = self._memory.read(context)
             check_against_log(uses, self._log.lines())
         except UnreadableMemory as fault:
             if logged := uses_from_log(self._log.lines(), _buffer_types(placement.gpus)):

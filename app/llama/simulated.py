@@ -12,6 +12,7 @@ from typing import Any
 
 from app.core.errors import EngineFailed
 from app.llama.bindings import engine_version, load_ggml
+from app.llama.devices import device_pointer
 from app.llama.ggml import SIZE_POINTER, DeviceProps, ggml
 
 # The structs below are private to ggml and change between versions.
@@ -21,8 +22,8 @@ GPU_TYPE = 1
 ALIGNMENT, HOST_ALIGNMENT, ROW = 128, 32, 512
 LEAST_OFFLOADED_BATCH = 32
 F16_TYPE = 1
-# What CUDA's GET_ROWS reads: F32, F16, Q4_0…Q8_0, I32, BF16.
-ROW_TYPES = frozenset({0, 1, 2, 3, 6, 7, 8, 26, 30})
+PLAIN_TYPES = frozenset({0, 1, 24, 25, 26, 27, 28, 30})  # F32, F16, I8…I64, F64, BF16: not quantized (ggml.h)
+_TYPE = ctypes.c_int
 POINTER = ctypes.c_void_p
 
 
@@ -119,6 +120,8 @@ class SimulatedGpus:
         self._keeper = _Keeper()
         self._base = _base_library()
         self._operations = _operation_numbers(self._base)
+        self._attention = self._operations["FLASH_ATTN_EXT"]
+        self._nbytes = self._base.ggml_nbytes
         self._scratch: list[mmap.mmap] = []
         registry = _Registry(api_version=API_VERSION)
         address = self._keeper.keep(registry)
@@ -155,7 +158,9 @@ class SimulatedGpus:
         calls.init_backend = keeper.function(lambda *_: backend, POINTER, POINTER, POINTER)
         calls.get_buffer_type = keeper.function(lambda _: buffer_type, POINTER, POINTER)
         calls.get_host_buffer_type = keeper.function(lambda _: host_type, POINTER, POINTER)
-        calls.supports_op = keeper.function(self._supports, ctypes.c_bool, POINTER, POINTER)
+        # Asked tens of thousands of times a dry run, so a C function answers, the processor's own "is it host memory?",
+        # which says yes to everything. What CUDA cannot do (rows of K-quants) lies on the host anyway: embeddings.
+        calls.supports_op = self._always_yes()
         calls.supports_buft = keeper.function(lambda _, b: b == buffer_type, ctypes.c_bool, POINTER, POINTER)
         calls.offload_op = keeper.function(self._offloads, ctypes.c_bool, POINTER, POINTER)
         return address
@@ -209,9 +214,12 @@ class SimulatedGpus:
 
     def _stored_bytes(self, _: int, address: int) -> int:
         """Return what CUDA allocates for a tensor (ggml_backend_cuda_buffer_type_get_alloc_size)."""
+        size: int = self._nbytes(address)
+        kind, operation = _TYPE.from_address(address).value, _TYPE.from_address(address + _Tensor.op.offset).value
+        if operation != self._attention and kind in PLAIN_TYPES:
+            return size
         base, tensor = self._base, _Tensor.from_address(address)
-        size: int = base.ggml_nbytes(address)
-        if tensor.op == self._operations["FLASH_ATTN_EXT"]:
+        if operation == self._attention:
             # K and V of another type are unpacked to f16 beside the result.
             for source in (_Tensor.from_address(tensor.src[1]), _Tensor.from_address(tensor.src[2])):
                 if source.type != F16_TYPE:
@@ -223,11 +231,10 @@ class SimulatedGpus:
             size += base.ggml_row_size(tensor.type, ROW - tensor.ne[0] % ROW)
         return size
 
-    def _supports(self, _: int, address: int) -> bool:
-        tensor = _Tensor.from_address(address)
-        if tensor.op != self._operations["GET_ROWS"]:
-            return True
-        return _Tensor.from_address(tensor.src[0]).type in ROW_TYPES
+    def _always_yes(self) -> int:
+        buffer_type = ggml("ggml_backend_dev_buffer_type")(device_pointer("CPU"))
+        address: int = _BufferType.from_address(buffer_type).iface.is_host
+        return address
 
     def _offloads(self, _: int, address: int) -> bool:
         """Tell whether CUDA takes an operation whose weights lie in main memory: when the batch is large."""

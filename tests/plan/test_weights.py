@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from app.plan.estimate import spans_of
 from app.plan.values import Candidate
 from app.plan.weights import HOST_PADDING, Padding, expert_pattern, moved_layers, stored_bytes, weigh
@@ -49,6 +51,16 @@ def test_expert_pattern_names_experts_only() -> None:
         assert not re.search(pattern, other)
     assert moved_layers(pattern, 20) == {3, 14}
     assert moved_layers("ffn_.*_exps", 3) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [{7}, set(range(10)), set(range(13, 94)), set(range(95, 131)), {0, 9, 10, 100, 101}, set(range(130)), set()],
+)
+def test_expert_pattern_names_its_layers_alone(layers: set[int]) -> None:
+    pattern = expert_pattern(layers)
+    assert {n for n in range(1100) if re.search(pattern, f"blk.{n}.ffn_gate_exps.weight")} == layers
+    assert moved_layers(pattern, 200) == layers
 
 
 def test_experts_are_counted_apart() -> None:
