@@ -1,4 +1,4 @@
-"""How fast a device computes with weights of one type: a hollow model is loaded there and really used.
+"""How fast a device computes with weights of one type: a model of noise is loaded there and really used.
 
 Must run in a child: a type that a backend does not know can abort the process.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import EngineFailed
-from app.llama.benchmark_file import HEAD_SIZE, Shape, write_hollow_model
+from app.llama.benchmark_file import HEAD_SIZE, Shape, write_noise_model
 from app.llama.parameters import ContextSize, Placement, context_parameters, model_parameters
 from app.llama.session_batch import Batch
 from app.llama.session_log import LlamaLog
@@ -57,8 +57,8 @@ class TaskSpeed:
     prefill_s: float
 
 
-class Hollow:
-    """A loaded hollow model; times are the least of a few runs, since other programs only ever add."""
+class NoiseModel:
+    """A loaded model of noise; times are the least of a few runs, since other programs only ever add."""
 
     def __init__(self, llama: Any, model: Any, context: Any, n_ubatch: int) -> None:
         self._llama, self._model, self._context = llama, model, context
@@ -91,11 +91,11 @@ class Hollow:
         result = self._llama.llama_decode(self._context, self._batch.raw)
         self._llama.llama_synchronize(self._context)
         if result:
-            raise EngineFailed(f"A model without content could not be computed (llama_decode: {result}).")
+            raise EngineFailed(f"A model of noise could not be computed (llama_decode: {result}).")
 
 
 class Benchmark:
-    """Measures devices; `folder` takes the hollow models while they are in use."""
+    """Measures devices; `folder` takes the models while they are in use."""
 
     def __init__(self, llama: Any, folder: Path) -> None:
         self._llama = llama
@@ -146,9 +146,9 @@ class Benchmark:
         return tuple(speeds)
 
     @contextmanager
-    def _loaded(self, shape: Shape, device: str, n_threads: int, n_ubatch: int) -> Iterator[Hollow]:
-        path = self._folder / f"hollow-{os.getpid()}.gguf"
-        write_hollow_model(shape, path)
+    def _loaded(self, shape: Shape, device: str, n_threads: int, n_ubatch: int) -> Iterator[NoiseModel]:
+        path = self._folder / f"noise-{os.getpid()}.gguf"
+        write_noise_model(shape, path)
         try:
             model = self._load(path, shape, device, n_threads, n_ubatch)
             try:
@@ -159,18 +159,18 @@ class Benchmark:
             with suppress(OSError):
                 path.unlink()
 
-    def _load(self, path: Path, shape: Shape, device: str, n_threads: int, n_ubatch: int) -> Hollow:
+    def _load(self, path: Path, shape: Shape, device: str, n_threads: int, n_ubatch: int) -> NoiseModel:
         placement = Placement(0) if device == CPU else Placement(shape.n_layers + 1, (device,))
         parameters = model_parameters(self._llama, placement)
         model = self._llama.llama_model_load_from_file(str(path).encode(), parameters.struct)
         if not model:
-            raise self._log.explain(f"Loading a model without content on {device}")
+            raise self._log.explain(f"Loading a model of noise on {device}")
         size = ContextSize(max(1024, 2 * n_ubatch), "f16", n_ubatch, parallel=1, n_outputs_max=1)
         context = self._llama.llama_init_from_model(model, context_parameters(self._llama, size, n_threads))
         if not context:
             self._llama.llama_model_free(model)
             raise self._log.explain(f"Making a context on {device}")
-        return Hollow(self._llama, model, context, n_ubatch)
+        return NoiseModel(self._llama, model, context, n_ubatch)
 
 
 def typical_shape(ggml_type: int) -> Shape:
