@@ -151,8 +151,8 @@ class Scheduler:
         _require_sane_length(request.prompt, self._session.n_ctx)
         tokens = vocabulary.prompt_tokens(request.prompt) or vocabulary.tokenize("\n", add_special=True)
         n_prompt = len(tokens)
-        if request.written:
-            tokens += vocabulary.tokenize(request.written, add_special=False, parse_special=False)
+        if request.written:  # as one text: some tokenizers put a space before each text they are given
+            tokens = vocabulary.prompt_tokens(request.prompt + request.written)
         _require_fit(len(tokens), self._session.n_ctx)
         sequence, n_common = choose(self._idle, tokens)
         n_cached = keep_prefix(self._session, sequence, reusable(n_common, len(sequence.tokens), len(tokens)))

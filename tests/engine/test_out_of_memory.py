@@ -54,7 +54,7 @@ def replans(running: Running) -> int:
 @pytest.mark.timeout(200 * 60)
 def test_random_loads_all_answer(home: Home) -> None:
     """(model, context, limit) at random: each answers within a minute, whatever the lender refuses."""
-    rounds = 200 if counted(200) == 200 else 3
+    rounds = 200 if counted(200) == 200 else 2
     rng = random.Random(7)
     needed: Counter[int] = Counter()
     slowest_s = 0.0
@@ -108,12 +108,13 @@ def test_an_answer_goes_on_when_the_lender_dies(home: Home) -> None:
         wait_until(lambda: len(texts) > 2, 60, "text")
         before = "".join(texts)
         lender.kill()
-        thread.join(RECOVERED_S)
+        thread.join(2 * RECOVERED_S)
         assert not thread.is_alive()
         (answer,) = answers
         assert answer.text.startswith(before)
         assert "".join(texts) == answer.text
         assert answer.finish_reason == "stop" or abs(answer.usage["completion_tokens"] - 40) <= 1
+        assert len(running.client.tokenize(answer.text)) <= 42, "it was continued, not begun again"
         assert running.kinds().index("engine_died") < running.kinds().index("replanned")
         restarted = running.wait_for("restarted")
         assert restarted["plan"]["devices"] == []
