@@ -92,7 +92,10 @@ class Knowledge:
             return guess
         lesson, least = self._lesson(self.family(candidate), candidate.context)
         ratios = {} if lesson is None else lesson.ratios
-        gpus = {id_: _scaled(use, ratios.get(id_), least) for id_, use in guess.gpus.items()}
+        unasked = NEVER_ASKED if self.is_hopeful else 1.0
+        gpus = {
+            id_: _scaled(use, ratios.get(id_), least if id_ in ratios else unasked) for id_, use in guess.gpus.items()
+        }
         return Breakdown(_scaled(guess.host, ratios.get(""), least), gpus)
 
     def fits(self, candidate: Candidate) -> bool:

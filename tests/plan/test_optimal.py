@@ -102,6 +102,28 @@ def test_one_card_gets_the_most_layers(
         assert done.plan.n_gpu_layers == most, (gib, done.asked)
 
 
+@pytest.mark.parametrize(
+    ("name", "kv_type", "card_bytes"),
+    [
+        # The buffer falls by the widest cache once it leaves the host: 44 layers take less than 43.
+        ("Gemma 3 12B", "q8_0", 11_957_787_887),
+        # No flash attention where the last layer on the host is one with attention: 8.9 GB for some numbers of layers.
+        ("LFM2 1.2B", "f16", 160_985_031),
+        ("LFM2 1.2B", "f16", 276_622_167),
+        ("LFM2 1.2B", "f16", 334_440_735),
+    ],
+)
+def test_what_is_expected_wrongly_is_found_out(
+    ask: SimulatedCards, folder: Path, name: str, kv_type: KvType, card_bytes: int
+) -> None:
+    facts, devices = write_skeleton(MODELS[name], folder), cards(1)
+    devices = replace(devices, gpus=(replace(devices.gpus[0], total_bytes=card_bytes, free_bytes=card_bytes),))
+    request = PlanRequest(context=131072, kv_type=kv_type, reserve_bytes=0)
+    plan = make_plan(facts, devices, request, ask)
+    most = Exhaustive(facts, budgets_of(devices, 0), ask, 131072, kv_type).most_layers()
+    assert plan.n_gpu_layers == most > 0
+
+
 @pytest.mark.parametrize(("model", "context", "kv_type"), tables(DENSE, 40, 5), ids=label)
 def test_several_cards_get_the_most_layers_but_one(
     ask: SimulatedCards, folder: Path, model: SkeletonModel, context: int, kv_type: KvType
