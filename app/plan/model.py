@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from app.library.facts import ModelFacts
 from app.plan.budget import Budgets
-from app.plan.kv import LayerCache, cache_bytes, layer_caches, row_bytes
-from app.plan.values import Candidate
+from app.plan.kv import LayerCache, cache_bytes, kv_types, layer_caches, row_bytes
+from app.plan.values import Candidate, KvType
 from app.plan.weights import HOST_PADDING, Padding, Weights, moved_layers, padding_of, weigh
 
 Totals = tuple[int, ...]
@@ -62,6 +62,11 @@ class Model:
     def is_moe(self) -> bool:
         """Whether the model has routed experts."""
         return any(self.host.experts)
+
+    @cached_property
+    def kv_types(self) -> tuple[KvType, ...]:
+        """The types that llama.cpp takes for this model's cache."""
+        return kv_types(self.facts)
 
     @cached_property
     def distinct_caches(self) -> frozenset[LayerCache]:

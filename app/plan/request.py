@@ -2,6 +2,7 @@
 
 from app.core.errors import BadRequest
 from app.library.facts import ModelFacts
+from app.plan.kv import kv_types
 from app.plan.values import PlanRequest
 
 LEAST_CONTEXT = 256
@@ -20,6 +21,11 @@ def check_request(request: PlanRequest, facts: ModelFacts) -> None:
     if not 1 <= request.parallel <= MOST_PARALLEL:
         raise BadRequest(
             f"{request.parallel} answers at a time are not possible.", hint=f"Choose 1 to {MOST_PARALLEL}."
+        )
+    if request.kv_type not in ("auto", *kv_types(facts)):
+        raise BadRequest(
+            f"This model's cache cannot be {request.kv_type}: its heads do not fill whole blocks of it.",
+            hint="Leave --kv-type out, or choose f16.",
         )
     if not 0 <= request.draft_tokens <= MOST_DRAFT_TOKENS:
         raise BadRequest(

@@ -1,12 +1,19 @@
 """Caches against llama.cpp's own numbers."""
 
+from dataclasses import replace
+
 import pytest
 
+from app.core.errors import BadRequest
+from app.devices.values import Gpu
 from app.library.facts import ModelFacts
-from app.plan.kv import cache_bytes, layer_caches
-from app.plan.values import Candidate, KvType
+from app.plan.kv import cache_bytes, kv_types, layer_caches
+from app.plan.planner import make_plan
+from app.plan.request import check_request
+from app.plan.values import Candidate, KvType, PlanRequest
 from app.plan.weights import HOST_PADDING, Padding
 from tests.support.facts import dense, model
+from tests.support.machines import machine
 
 MIB = 2**20
 
@@ -99,3 +106,20 @@ def test_cuda_fills_up_quantized_rows(width: int, extra: int) -> None:
     plain = cache_bytes(layer, candidate, HOST_PADDING)
     padded = cache_bytes(layer, candidate, Padding(128, 512))
     assert padded - plain == 2 * -(-extra // 128) * 128
+
+
+def odd_heads() -> ModelFacts:
+    """Return Llama 8B with 80 numbers a head, as Phi-2 and StableLM have."""
+    facts = dense()
+    return replace(facts, metadata={**facts.metadata, "llama.attention.key_length": 80})
+
+
+def test_heads_that_fill_no_blocks_keep_f16() -> None:
+    assert kv_types(dense()) == ("f16", "q8_0", "q4_0")
+    assert kv_types(odd_heads()) == kv_types(replace(dense(), architecture="grok")) == ("f16",)
+    with pytest.raises(BadRequest, match="cannot be q8_0"):
+        check_request(PlanRequest(kv_type="q8_0"), odd_heads())
+    request = PlanRequest(context=32768)
+    card = replace(machine(), gpus=(Gpu("GPU0", "x", "cuda", 6 * 10**9, 6 * 10**9),))
+    assert make_plan(dense(), card, request).kv_type == "q8_0"
+    assert make_plan(odd_heads(), card, request).kv_type == "f16"
