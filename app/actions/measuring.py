@@ -12,12 +12,12 @@ from app.actions.rates import Book, Measurable, Measuring, is_sure, keep_tuned, 
 from app.core.errors import AppError, Cancelled
 from app.devices.values import Devices
 from app.plan.speed import TASK_ANSWER_TOKENS, TASK_PROMPT_TOKENS
+from app.plan.throughput import N_UBATCH
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 
 USUAL_TYPES = ("Q4_K", "Q6_K", "Q8_0", "Q5_K", "Q3_K", "Q2_K", "Q4_0", "Q5_0", "Q4_1", "IQ4_XS", "F16", "BF16")
 TUNED_TYPE = "Q4_K"
-N_UBATCH = 512
 PIECES = (256, 512, 1024)
 # What is not this much faster than the usual may be chance, and is not worth being unusual for.
 WORTHWHILE = 1.05

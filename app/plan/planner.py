@@ -81,7 +81,7 @@ def _load_plan(search: Search, choice: Choice, devices: Devices) -> LoadPlan:
         n_batch=candidate.n_ubatch,
         n_ubatch=candidate.n_ubatch,
         n_outputs_max=candidate.n_outputs_max,
-        n_threads=max(1, devices.cpu.physical_cores),
+        n_threads=search.speeds.n_threads,
         parallel=candidate.parallel,
         tensor_split=_split(candidate, budgets),
         tensor_overrides=candidate.tensor_overrides,

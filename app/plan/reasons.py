@@ -8,7 +8,7 @@ from app.plan.arithmetic import subtraction
 from app.plan.fit import shortages
 from app.plan.kv import CONTEXT_STEP
 from app.plan.placing import NO_PIPELINE
-from app.plan.search import UBATCHES, Choice, Search
+from app.plan.search import Choice, Search
 from app.plan.throughput import DEFAULT_GPU_BANDWIDTH, GPU_BANDWIDTHS
 from app.plan.values import Breakdown, Candidate, LoadPlan, Use
 from app.plan.weights import moved_layers
@@ -140,11 +140,11 @@ def _kv_bytes(breakdown: Breakdown) -> int:
 
 def _pieces(search: Search, choice: Choice) -> list[str]:
     candidate = choice.candidate
-    if candidate.n_ubatch == UBATCHES[0] or choice.verdict == "too_big":
+    if candidate.n_ubatch == search.speeds.n_ubatch or choice.verdict == "too_big":
         return []
-    missing = _without(search, replace(candidate, n_ubatch=UBATCHES[0]))
+    missing = _without(search, replace(candidate, n_ubatch=search.speeds.n_ubatch))
     lacking = f" {format_size(missing)} would be missing" if missing else " more memory would be needed"
-    return [f"Prompts are read in pieces of {candidate.n_ubatch} tokens: with {UBATCHES[0]}{lacking}."]
+    return [f"Prompts are read in pieces of {candidate.n_ubatch} tokens: with {search.speeds.n_ubatch}{lacking}."]
 
 
 def _context(search: Search, plan: LoadPlan) -> list[str]:

@@ -16,7 +16,6 @@ from app.plan.values import Candidate, ExpectedSpeed, KvType, PlanRequest, Verdi
 from app.plan.weights import pad
 
 CONTEXTS = (32768, 16384, 8192, 4096)
-UBATCHES = (512, 256)
 RANKS: dict[Verdict, int] = {"gpu": 3, "partial": 2, "cpu": 1, "too_big": 0}
 # What a quantized cache costs in quality, expressed as time: it must win at least this to be chosen.
 KV_PENALTY: dict[KvType, float] = {"f16": 1.0, "q8_0": 1.03, "q4_0": 1.1}
@@ -149,7 +148,7 @@ class Search:
             Candidate(0, context, kv_type, n_ubatch, request.parallel, outputs(request, n_ubatch))
             for kv_type in types
             if kv_type in self.model.kv_types
-            for n_ubatch in UBATCHES
+            for n_ubatch in self.speeds.pieces
         ]
 
     def _placements(self, placer: Placer, base: Candidate) -> Iterator[Candidate]:

@@ -182,9 +182,9 @@ def _prefill_s(foretelling: _Foretelling, candidate: Candidate, places: tuple[_P
         seconds += part + (look_back[span.end] - look_back[span.start]) * pace.attention_prefill_s
         seconds += (pace.token_s + span.blocks * pace.layer_s) * pieces
         seconds += known.output / task.prompt_tokens if span.has_output else 0.0
-    # A smaller piece starts more kernels and copies more; how much that costs is not known well enough to give a layer
-    # up for it, so it only decides between equals.
-    return seconds * (1 + 2e-4 * PIECE_TOKENS / max(1, candidate.n_ubatch))
+    # Other pieces than the fastest cost something, how much is not known well: it only decides between equals.
+    fastest = foretelling.speeds.n_ubatch
+    return seconds * (1 + 2e-4 * max(fastest, candidate.n_ubatch) / max(1, min(fastest, candidate.n_ubatch)))
 
 
 def _multiply_s(place: _Place, known: _Seconds) -> float:

@@ -10,6 +10,8 @@ from app.plan.budget import CUDA_LIKE, Budgets
 from app.plan.values import NOTHING_LEARNED, Learned, Pace, Rate
 
 HOST = "CPU"
+N_UBATCH = 512
+SMALLER_PIECES = (512, 256)
 CPU_EFFICIENCY = 0.85
 GPU_EFFICIENCY = 0.65
 DEFAULT_RAM_BANDWIDTH = 20e9
@@ -104,10 +106,17 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Throughputs:
-    """The host's and each planned GPU's."""
+    """The host's and each planned GPU's; the threads and the size of a prompt's pieces that are fastest here."""
 
     host: Throughput
     gpus: tuple[Throughput, ...]
+    n_threads: int = 1
+    n_ubatch: int = N_UBATCH
+
+    @property
+    def pieces(self) -> tuple[int, ...]:
+        """Sizes of a prompt's pieces worth planning with: the fastest, and smaller ones that take less memory."""
+        return (self.n_ubatch, *(size for size in SMALLER_PIECES if size < self.n_ubatch))
 
 
 def throughputs_of(devices: Devices, budgets: Budgets, learned: Learned = NOTHING_LEARNED) -> Throughputs:
@@ -117,7 +126,7 @@ def throughputs_of(devices: Devices, budgets: Budgets, learned: Learned = NOTHIN
     host = _known(HOST, _typical_cpu(bandwidth, cores), learned)
     by_id = {gpu.id: gpu for gpu in devices.gpus}
     gpus = (_known(budget.id, _typical_gpu(by_id[budget.id], bandwidth), learned) for budget in budgets.gpus)
-    return Throughputs(host, tuple(gpus))
+    return Throughputs(host, tuple(gpus), learned.n_threads or cores, learned.n_ubatch or N_UBATCH)
 
 
 def _known(device: str, typical: Throughput, learned: Learned) -> Throughput:

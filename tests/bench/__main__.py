@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.bench.converting import conversions
 from tests.bench.figures import Figure, print_figures, write_figures
+from tests.bench.foretelling import foretelling
 from tests.bench.planning import planning
 from tests.bench.serving import serving
 from tests.bench.starting import command_start, header_reads, window_start
@@ -21,6 +22,7 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "convert": conversions,
     "serve": serving,
     "upstream": upstream,
+    "foretelling": foretelling,
 }
 
 
