@@ -19,6 +19,7 @@ OnEvent = Callable[[Mapping[str, Any]], None]
 USUAL_TYPES = ("Q4_K", "Q6_K", "Q8_0", "Q5_K", "Q3_K", "Q2_K", "Q4_0", "Q5_0", "Q4_1", "IQ4_XS", "F16", "BF16")
 TUNED_TYPE = "Q4_K"
 PIECES = (256, 512, 1024)
+THREADS_PIECE = 128
 # What is not this much faster than the usual may be chance, and is not worth being unusual for.
 WORTHWHILE = 1.05
 PASSES = 2
@@ -95,7 +96,7 @@ def _tune(measuring: Measuring, book: Book, devices: Devices, threads: Sequence[
     """Try threads on the processor, then pieces on the device that models are put on first."""
     host, *gpus = measurables(book, devices)
     steps.next("threads")
-    by_threads = dict(zip(threads, _tried(measuring, host, threads, N_UBATCH), strict=False))
+    by_threads = dict(zip(threads, _tried(measuring, host, threads, THREADS_PIECE), strict=False))
     n_threads, thread_gain = fastest(by_threads, threads[0])
     by_piece: dict[int, float] = {}
     for n_ubatch in PIECES:

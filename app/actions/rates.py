@@ -89,8 +89,10 @@ def open_book(pronk: Pronk) -> Book:
 def better(known: Entry | None, new: Entry, least: bool) -> Entry:
     """Return the better figures of two measurements; other programs only ever make one worse."""
     tries = int((known or {}).get("tries", 0)) + 1
-    if known is None or "failed" in known or "failed" in new:
+    if known is None or "failed" in known:
         return {**new, "tries": tries}
+    if "failed" in new:
+        return {**known, "tries": tries}
     choose = min if least else max
     figures = {name: choose(known[name], value) for name, value in new.items() if name != "others"}
     return {**figures, "others": min(known["others"], new["others"]), "tries": tries}
@@ -100,7 +102,7 @@ def is_sure(entry: Entry | None) -> bool:
     """Tell whether an entry needs no other measurement."""
     if entry is None:
         return False
-    return "failed" in entry or entry["others"] <= MOST_OTHERS or entry["tries"] >= MOST_TRIES
+    return bool(entry.get("others", 1.0) <= MOST_OTHERS or entry["tries"] >= MOST_TRIES)
 
 
 def measurables(book: Book, devices: Devices) -> tuple[Measurable, ...]:
@@ -143,7 +145,7 @@ def measure_missing(
 ) -> None:
     """Measure what a plan of this model needs and nobody has measured yet: about half a second for each type.
 
-    A device that fails is noted and not asked again. What does not fit into `budget_s` is left to the next plan.
+    What fails is noted, and tried three times in all. What does not fit into `budget_s` is left to the next plan.
     """
     book = open_book(pronk)
     wanted = [

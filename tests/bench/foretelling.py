@@ -34,7 +34,7 @@ class Outcome:
     def error_percent(self, what: str) -> float:
         """Return how far the foretold speed is from the measured one, in percent of it, with its sign."""
         name = f"{what}_tokens_per_s"
-        return 100 * (self.foretold[name] / self.measured[name] - 1)
+        return 100 * (self.foretold[name] / float(self.measured[name]) - 1)
 
 
 def foretelling() -> list[Figure]:
