@@ -82,6 +82,8 @@ class Placer:
         for subset in self._subsets:
             if found_on and len(subset) > found_on + 1:
                 return
+            if self._are_too_small(base, subset, layers) and subset != self._subsets[-1]:
+                continue
             for candidate in self._dealt(base, subset, layers):
                 nearest = candidate
                 if self.knowledge.fits(candidate):
@@ -90,6 +92,16 @@ class Placer:
                     break
         if not found_on and nearest is not None:
             yield nearest
+
+    @property
+    def _large_subsets(self) -> list[Subset]:
+        """Return the sets of GPUs to try where not everything fits: of two each and both, of more all."""
+        return self._subsets if len(self._gpus) <= 2 else self._subsets[-1:]
+
+    def _are_too_small(self, base: Candidate, subset: Subset, layers: int) -> bool:
+        total = self._model.n_layers_total
+        least = self._held(base, subset[0]).bytes(total - layers, total)
+        return least > sum(self._gpus[index].usable_bytes for index in subset)
 
     def _dealt(self, base: Candidate, subset: Subset, layers: int) -> Iterator[Candidate]:
         """Yield the deals of so many layers over these GPUs; what does not fit in the middle lies on the first."""
@@ -116,7 +128,7 @@ class Placer:
 
     def most_layers(self, base: Candidate) -> Iterator[Candidate]:
         """Yield the candidates with the most layers that GPUs hold, less than all."""
-        for subset in self._subsets if len(self._gpus) <= 2 else self._subsets[-1:]:
+        for subset in self._large_subsets:
             candidate = self._most_on_one(base, subset[0]) if len(subset) == 1 else self._most(base, subset)
             if candidate is not None:
                 yield candidate
@@ -202,7 +214,8 @@ class Placer:
         """Yield candidates whose experts lie in main memory for some layers, the last ones first."""
         if len(self._gpus) == 1:
             yield from self._experts_on_one(base)
-        for subset in self._subsets if len(self._gpus) > 1 else ():
+            return
+        for subset in self._large_subsets:
             yield from self._experts_on(base, subset)
 
     def _moving(self, base: Candidate, layers: int, kept: int) -> Candidate:

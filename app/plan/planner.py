@@ -58,9 +58,8 @@ def _plan_on(
     choice = hoped(search, settled(search, choice))
     plan = _load_plan(search, choice, devices)
     reasons = explain(search, choice, plan, devices, asking.failure)
-    if choice.verdict != "too_big":
-        plan = replace(plan, alternatives=_alternatives(search, choice, devices, asking))
-    return replace(plan, reasons=reasons)
+    alternatives = _alternatives(search, choice, devices, asking)
+    return replace(plan, reasons=reasons, alternatives=alternatives)
 
 
 def _load_plan(search: Search, choice: Choice, devices: Devices) -> LoadPlan:
@@ -121,19 +120,21 @@ def _device_plan(budget: Budget, use: Use) -> DevicePlan:
 def _alternatives(search: Search, choice: Choice, devices: Devices, asking: Asking) -> tuple[LoadPlan, ...]:
     """Return up to two other plans worth choosing: much more context at less speed, more speed at less context.
 
-    Their bytes come from the dry run as far as its budget goes; each plan's method says so.
+    For a model that is too big at the context wished for: the least context, if that fits. Their bytes come from the
+    dry run as far as its budget goes; each plan's method says so.
     """
     if search.request.gpu_layers is not None:
         return ()
     found: list[LoadPlan] = []
     trained, least = search.trained_context, search.least_context
-    if choice.candidate.context < trained:
+    if choice.candidate.context < trained and choice.verdict != "too_big":
         more = min(trained, choice.candidate.context * MORE_CONTEXT)
         search, other = refined(search, asking, lambda search: search.at(more))
         found += [_load_plan(search, other, devices)] if other.verdict != "too_big" else []
     if choice.verdict != "gpu" and choice.candidate.context > least:
         search, other = refined(search, asking, lambda search: search.at(least))
-        if other.verdict != "too_big" and choice.cost_s > WORTHWHILE * other.cost_s:
+        is_worth_it = choice.verdict == "too_big" or choice.cost_s > WORTHWHILE * other.cost_s
+        if other.verdict != "too_big" and is_worth_it:
             found.append(_load_plan(search, other, devices))
     return tuple(found)
 

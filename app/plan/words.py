@@ -15,7 +15,22 @@ def verdict_sentence(plan: LoadPlan) -> str:
     if plan.verdict == "cpu":
         return f"Fits on your processor · {context} · {speed}"
     needed, usable = _needed_bytes(plan), _usable_bytes(plan)
+    if needed <= usable:
+        return f"Does not fit this way: {_lacking(plan)}"
     return f"Too big for this computer: needs {format_size(needed)}, {format_size(usable)} can be used"
+
+
+def _lacking(plan: LoadPlan) -> str:
+    lacks = {
+        "main memory" if device is plan.host else device.id: used_bytes(device) - _usable(device)
+        for device in (*plan.devices, plan.host)
+        if used_bytes(device) > _usable(device)
+    }
+    return ", ".join(f"{name} lacks {format_size(size)}" for name, size in lacks.items()) or "memory is too small"
+
+
+def _usable(device: DevicePlan) -> int:
+    return max(0, device.free_bytes - device.reserve_bytes)
 
 
 def _needed_bytes(plan: LoadPlan) -> int:
@@ -23,7 +38,7 @@ def _needed_bytes(plan: LoadPlan) -> int:
 
 
 def _usable_bytes(plan: LoadPlan) -> int:
-    return sum(max(0, device.free_bytes - device.reserve_bytes) for device in (plan.host, *plan.devices))
+    return sum(_usable(device) for device in (plan.host, *plan.devices))
 
 
 def used_bytes(device: DevicePlan) -> int:

@@ -11,6 +11,7 @@ from app.devices.values import TYPICAL_BANDWIDTH_BYTES_PER_S
 from app.plan.arithmetic import rounded, subtraction
 from app.plan.planner import make_plan
 from app.plan.values import Breakdown, Candidate, DevicePlan, PlanRequest, Use
+from app.plan.words import verdict_sentence
 from tests.support.facts import dense, experts
 from tests.support.machines import GB, machine
 
@@ -108,3 +109,15 @@ def test_a_bound_alone_refuses_nothing() -> None:
         used = plan.host.weights_bytes + plan.host.kv_bytes + plan.host.compute_bytes
         assert plan.verdict == "too_big" or used <= plan.host.free_bytes - plan.host.reserve_bytes
     assert make_plan(facts, machine(ram_gb=6), request).verdict == "too_big"
+
+
+def test_a_context_that_is_too_large_gets_a_smaller_one_as_an_alternative() -> None:
+    plan = make_plan(dense(), machine(ram_gb=10), PlanRequest(context=131072))
+    assert plan.verdict == "too_big"
+    assert [other.context for other in plan.alternatives] == [4096]
+    assert plan.alternatives[0].verdict == "cpu"
+
+
+def test_what_does_not_fit_one_device_is_named() -> None:
+    plan = make_plan(dense(), machine(4), PlanRequest(gpu_layers=33))
+    assert verdict_sentence(plan).startswith("Does not fit this way: CUDA0 lacks ")

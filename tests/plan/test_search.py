@@ -150,9 +150,9 @@ def test_alternatives_offer_more_context() -> None:
 @pytest.mark.parametrize("facts", [LLAMA_8B, LLAMA_70B, QWEN_30B, QWEN_235B])
 def test_formulas_take_milliseconds(facts: ModelFacts) -> None:
     def seconds(devices: Devices) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         make_plan(facts, devices, PlanRequest())
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     for devices in (machine(), machine(12), machine(24)):
         assert min(seconds(devices) for _ in range(3)) < 0.05
