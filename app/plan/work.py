@@ -106,8 +106,13 @@ def running(values: Iterable[float]) -> Sums:
 
 def query_elements(facts: ModelFacts, layer: int, cache: LayerCache) -> float:
     """Return the elements of a layer's queries (heads × head size) that look back at what its cache keeps."""
-    heads, kv_heads = _at(facts, "attention.head_count", layer), _at(facts, "attention.head_count_kv", layer)
-    return (cache.k_width + (cache.v_width or cache.k_width)) / 2 * max(1.0, heads / (kv_heads or heads or 1.0))
+    key = ("queries", layer)
+    if key not in facts.sums:
+        heads, kv_heads = _at(facts, "attention.head_count", layer), _at(facts, "attention.head_count_kv", layer)
+        shared = max(1.0, heads / (kv_heads or heads or 1.0))
+        facts.sums[key] = (cache.k_width + (cache.v_width or cache.k_width)) / 2 * shared
+    elements: float = facts.sums[key]
+    return elements
 
 
 def _at(facts: ModelFacts, key: str, layer: int) -> float:
