@@ -8,7 +8,7 @@ from typing import Any
 
 from app.actions.context import Pronk
 from app.actions.devices import find_devices
-from app.actions.rates import Book, Measurable, Measuring, is_sure, keep_tuned, measurables, open_book
+from app.actions.rates import Book, Measurable, Measuring, is_usable, keep_tuned, measurables, open_book
 from app.core.errors import AppError, Cancelled
 from app.devices.values import Devices
 from app.plan.speed import TASK_ANSWER_TOKENS, TASK_PROMPT_TOKENS
@@ -152,7 +152,7 @@ def _figures(book: Book, measured: Sequence[Measurable]) -> dict[str, Any]:
                         "type": name,
                         "decode_bytes_per_s": round(entry["decode_bytes_per_s"]),
                         "prefill_flops": round(entry["prefill_flops"]),
-                        "is_sure": is_sure(entry),
+                        "is_sure": is_usable(entry),
                     }
                 )
                 others.append(entry["others"])

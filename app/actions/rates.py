@@ -28,8 +28,9 @@ CACHE_NAME = "rates.json"
 ASK_TIMEOUT_S = 60.0
 # What a plan may spend on measuring what it needs; the rest waits for the next one.
 PLAN_BUDGET_S = 4.0
-# A measurement beside other programs is too slow: it is done again with the next plan, three times at most.
-MOST_OTHERS = 0.1
+# A measurement beside other programs is too slow: it is done again with the next plan, three times at most. The best of
+# three will do when little was taken, else typical figures are nearer.
+MOST_OTHERS, MOST_OTHERS_AT_LAST = 0.1, 0.25
 MOST_TRIES = 3
 # A type with less of a model's bytes decides nothing.
 LEAST_SHARE = 0.02
@@ -98,11 +99,18 @@ def better(known: Entry | None, new: Entry, least: bool) -> Entry:
     return {**figures, "others": min(known["others"], new["others"]), "tries": tries}
 
 
-def is_sure(entry: Entry | None) -> bool:
+def is_settled(entry: Entry | None) -> bool:
     """Tell whether an entry needs no other measurement."""
     if entry is None:
         return False
     return bool(entry.get("others", 1.0) <= MOST_OTHERS or entry["tries"] >= MOST_TRIES)
+
+
+def is_usable(entry: Entry | None) -> bool:
+    """Tell whether an entry's figures are better than typical ones."""
+    if entry is None or "failed" in entry:
+        return False
+    return bool(entry["others"] <= (MOST_OTHERS_AT_LAST if entry["tries"] >= MOST_TRIES else MOST_OTHERS))
 
 
 def measurables(book: Book, devices: Devices) -> tuple[Measurable, ...]:
@@ -122,17 +130,17 @@ def measurables(book: Book, devices: Devices) -> tuple[Measurable, ...]:
 
 
 def rates_for(pronk: Pronk, devices: Devices) -> Learned:
-    """Return what was measured of these devices and is certain (reserves are another's to tell)."""
+    """Return what was measured of these devices and can be relied on (reserves are another's to tell)."""
     book = open_book(pronk)
     rates: dict[tuple[str, str], Rate] = {}
     paces: dict[str, Pace] = {}
     try:
         for device in measurables(book, devices):
             known = book.entries(device)
-            if is_sure(known.get("pace")) and "failed" not in known["pace"]:
+            if is_usable(known.get("pace")):
                 paces[device.id] = Pace(**_figures(known["pace"], Pace))
             for name, entry in known["types"].items():
-                if is_sure(entry) and "failed" not in entry:
+                if is_usable(entry):
                     rates[device.id, name] = Rate(**_figures(entry, Rate))
         tuned = _tuned(book, devices)
         return Learned({}, rates, paces, tuned.get("n_threads"), tuned.get("n_ubatch"))
@@ -152,7 +160,7 @@ def measure_missing(
         (device, name)
         for device in measurables(book, devices)
         for name in ("", *main_types(facts))
-        if not is_sure(_kept(book, device, name))
+        if not is_settled(_kept(book, device, name))
     ]
     if not wanted:
         return

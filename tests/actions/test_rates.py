@@ -13,7 +13,17 @@ from app.actions.context import Pronk
 from app.actions.devices import find_devices
 from app.actions.learned import what_was_learned
 from app.actions.measuring import fastest, measure_computer, thread_counts
-from app.actions.rates import CACHE_NAME, MOST_TRIES, better, is_sure, main_types, measure_missing, open_book, rates_for
+from app.actions.rates import (
+    CACHE_NAME,
+    MOST_TRIES,
+    better,
+    is_settled,
+    is_usable,
+    main_types,
+    measure_missing,
+    open_book,
+    rates_for,
+)
 from app.core.errors import Cancelled
 from app.core.paths import Home
 from app.library.facts import ModelFacts
@@ -42,10 +52,11 @@ def test_the_types_that_matter(facts: ModelFacts) -> None:
 
 
 @pytest.mark.native
-def test_a_plan_measures_what_it_needs_once(pronk: Pronk, facts: ModelFacts) -> None:
+def test_a_plan_measures_what_it_needs_once(pronk: Pronk, facts: ModelFacts, monkeypatch: pytest.MonkeyPatch) -> None:
     devices = replace(HERE, cpu=replace(HERE.cpu, physical_cores=1))
     for _ in range(MOST_TRIES):  # a busy machine is measured again, so often and no more
         measure_missing(pronk, facts, devices, budget_s=60)
+    monkeypatch.setattr("app.actions.rates.MOST_OTHERS_AT_LAST", 1.0)
     learned = what_was_learned(pronk, facts, devices)
     kept = (pronk.home.cache / CACHE_NAME).read_bytes()
     what_was_learned(pronk, facts, devices, measures=True)
@@ -79,19 +90,21 @@ def test_a_damaged_cache_is_as_good_as_none(pronk: Pronk, text: str) -> None:
     assert rates_for(pronk, HERE).rates == {}
 
 
-def test_the_better_measurement_is_kept_until_it_is_sure() -> None:
+def test_the_better_measurement_is_kept_until_it_is_settled() -> None:
     first = better(None, {"speed": 5.0, "others": BUSY}, least=False)
-    assert not is_sure(first)
+    assert not is_settled(first)
     second = better(first, {"speed": 9.0, "others": QUIET}, least=False)
-    assert is_sure(second)
+    assert is_settled(second)
     assert second == {"speed": 9.0, "others": QUIET, "tries": 2}
     third = better(
         better(first, {"speed": 4.0, "others": BUSY}, least=False), {"speed": 3.0, "others": BUSY}, least=False
     )
-    assert is_sure(third)
+    assert is_settled(third)
+    assert not is_usable(third)
+    assert is_usable(second)
     assert third["speed"] == 5.0
     failed = better(None, {"failed": "no such type"}, least=False)
-    assert not is_sure(failed)
+    assert not is_settled(failed)
     assert better(second, {"failed": "died"}, least=False)["speed"] == 9.0
 
 
