@@ -32,22 +32,24 @@ class Requests:
     def device(self, request: Answer) -> Answer:
         """Measure what a device takes besides multiplying with weights."""
         benchmark = self._benchmark()
-        return _watched(lambda: asdict(benchmark.device_speed(request["device"], request["n_threads"])))
+        device, n_threads = request["device"], request["n_threads"]
+        return _watched(device, lambda: asdict(benchmark.device_speed(device, n_threads)))
 
     def type(self, request: Answer) -> Answer:
         """Measure a device with weights of one type."""
         benchmark = self._benchmark()
         device, kind, n_threads = request["device"], request["ggml_type"], request["n_threads"]
-        return _watched(lambda: asdict(benchmark.type_speed(device, kind, n_threads)))
+        return _watched(device, lambda: asdict(benchmark.type_speed(device, kind, n_threads)))
 
     def tasks(self, request: Answer) -> Answer:
         """Measure a device with several numbers of threads."""
         benchmark = self._benchmark()
         device, kind, n_threads = request["device"], request["ggml_type"], request["n_threads"]
         return _watched(
+            device,
             lambda: {
                 "tasks": [asdict(task) for task in benchmark.task_speeds(device, kind, n_threads, request["n_ubatch"])]
-            }
+            },
         )
 
     def _benchmark(self) -> Any:
@@ -62,10 +64,15 @@ class Requests:
         return self._loaded
 
 
-def _watched(measure: Callable[[], Answer]) -> Answer:
-    """Return what is measured, and the share of all processors that other programs took."""
+def _watched(device: str, measure: Callable[[], Answer]) -> Answer:
+    """Return what is measured, and the share of all processors that other programs took.
+
+    For other devices than the processor it is 0: a GPU is not slowed by it, a lender on this computer would be counted.
+    """
     start_s, before, mine = time.perf_counter(), _busy_s(), time.process_time()
     answer = measure()
+    if device != "CPU":
+        return {**answer, "others": 0.0}
     whole_s = max(1e-3, (time.perf_counter() - start_s) * (psutil.cpu_count() or 1))
     others_s = _busy_s() - before - (time.process_time() - mine)
     return {**answer, "others": round(min(1.0, max(0.0, others_s / whole_s)), 3)}
