@@ -1,6 +1,7 @@
 """The front's side of the worker: starts it, passes requests, and starts it again when it dies."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
@@ -186,19 +187,28 @@ class Host:
         self._outbox.put(json.dumps(command))
 
     def _read(self, process: "Popen[str]") -> None:
-        for event in read_events(process):
-            try:
-                self._loop.call_soon_threadsafe(self._take, process, event)
-            except RuntimeError:  # the loop is closed: the front is ending
-                return
+        try:
+            for event in read_events(process):
+                self._on_loop(self._take, process, event)
+        except MemoryError:  # nobody hears this worker any more: its end is heard
+            process.kill()
 
     def _watch(self, process: "Popen[str]", reader: threading.Thread) -> None:
         returncode = process.wait()
         reader.join(END_S)
+        self._on_loop(self._died, process, returncode)
+
+    def _on_loop(self, handle: Callable[..., None], *arguments: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the front is ending
+            self._loop.call_soon_threadsafe(self._guarded, handle, *arguments)
+
+    def _guarded(self, handle: Callable[..., None], *arguments: Any) -> None:
+        """Handle what a thread heard; where that fails (no memory for a thread), clients must not wait for ever."""
         try:
-            self._loop.call_soon_threadsafe(self._died, process, returncode)
-        except RuntimeError:  # the loop is closed: the front is ending
-            return
+            handle(*arguments)
+        except Exception as error:  # noqa: BLE001 - the border of the loop
+            _log_of_front.exception("a fault in the front")
+            self._give_up(_cannot_go_on(error))
 
     def _take(self, process: "Popen[str]", event: Event) -> None:
         if process is not self._process:
@@ -311,8 +321,10 @@ class Host:
             _log_of_front.exception("a fault while planning again")
             self._give_up(EngineFailed(lesson.reason))
             return
-        if self._stopping:
-            return
+        if not self._stopping:
+            self._guarded(self._start_replanned, lesson, plan)
+
+    def _start_replanned(self, lesson: Lesson, plan: Mapping[str, Any]) -> None:
         self.served = replace(self.served, plan=plan)
         self.start()
         reason = sentence(lesson, plan)
@@ -358,6 +370,12 @@ def _cannot_load(path: Path, returncode: int, tail: str) -> AppError:
         return NotEnoughMemory(what, hint=hint, detail=tail)
     hint = "The file may be damaged, or the engine may have a fault with it: try another file of this model."
     return EngineFailed(what, hint=hint, detail=tail)
+
+
+def _cannot_go_on(error: Exception) -> AppError:
+    """Return the error of a front that cannot serve on; mostly no memory is left for a thread or a process."""
+    what = f"The engine cannot go on ({type(error).__name__}: {error})."
+    return EngineFailed(what, hint="Close other programs, then start it again.")
 
 
 def _no_plan(lesson: Lesson, error: AppError) -> AppError:

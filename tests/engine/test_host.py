@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.core.errors import AppError, BadRequest, NotEnoughMemory
+from app.core.errors import AppError, BadRequest, EngineFailed, NotEnoughMemory
 from app.core.paths import Home
 from app.engine.host import Host, Served
 from app.engine.recovery import Lesson
@@ -79,3 +79,33 @@ def test_it_gives_up_with_what_was_short(home: Home, tmp_path: Path, error: AppE
     assert len(lessons) == (3 if error is None else 1)
     if isinstance(raised.value, NotEnoughMemory):
         assert "TB on CPU are missing" in str(raised.value)
+
+
+def test_a_fault_after_planning_again_ends_the_waiting(home: Home, tmp_path: Path) -> None:
+    fits, too_big = plans(tmp_path)
+
+    def tell(event: Mapping[str, Any]) -> None:
+        if event["event"] == "replanned":
+            raise RuntimeError("can't start new thread")
+
+    async def story() -> str:
+        host = Host(served(home, too_big, lambda _: fits), home.logs / "engine.log", tell)
+        return await asyncio.wait_for(_answer(host), 60)
+
+    with pytest.raises(EngineFailed, match=r"cannot go on .*can't start new thread"):
+        asyncio.run(story())
+
+
+def test_a_fault_of_the_front_while_loading_ends_the_waiting(home: Home, tmp_path: Path) -> None:
+    fits, _ = plans(tmp_path)
+
+    def tell(event: Mapping[str, Any]) -> None:
+        if event["event"] == "loaded":
+            raise MemoryError
+
+    async def story() -> str:
+        host = Host(served(home, fits, lambda _: fits), home.logs / "engine.log", tell)
+        return await asyncio.wait_for(_answer(host), 60)
+
+    with pytest.raises(EngineFailed, match=r"cannot go on .*MemoryError"):
+        asyncio.run(story())
