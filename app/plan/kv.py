@@ -88,7 +88,7 @@ def kv_types(facts: ModelFacts) -> tuple[KvType, ...]:
     """
     if facts.architecture in WITHOUT_FLASH_ATTENTION:
         return ("f16",)
-    sizes = [size for layer in range(facts.n_layers) for size in _head_sizes(facts, layer, windowed=False)]
+    sizes = [size for layer in _unlike_layers(facts) for size in _head_sizes(facts, layer, windowed=False)]
     return ("f16", "q8_0", "q4_0") if all(size % KV_BLOCKS["q8_0"][1] == 0 for size in sizes) else ("f16",)
 
 
@@ -100,10 +100,30 @@ def layer_caches(facts: ModelFacts) -> tuple[LayerCache, ...]:
     windows = _windows(facts)
     recurrent = _recurrent_layers(facts)
     state_bytes = _state_bytes(facts) if any(recurrent) else 0
-    return tuple(
-        _layer_cache(facts, layer, windows[layer], recurrent[layer], state_bytes) if layer < n_caching else LayerCache()
-        for layer in range(facts.n_layers)
-    )
+    heads, kv_heads = (_column(facts, f"attention.{key}") for key in ("head_count", "head_count_kv"))
+    known: dict[tuple[object, ...], LayerCache] = {}
+    caches = []
+    for layer, kind in enumerate(zip(heads, kv_heads, windows, recurrent, strict=True)):
+        if kind not in known:
+            known[kind] = _layer_cache(facts, layer, windows[layer], recurrent[layer], state_bytes)
+        caches.append(known[kind] if layer < n_caching else LayerCache())
+    return tuple(caches)
+
+
+def _column(facts: ModelFacts, key: str) -> tuple[object, ...]:
+    """Return the value of each layer, None where the file does not tell."""
+    value = facts.hyperparameter(key)
+    if not isinstance(value, tuple):
+        return (value,) * facts.n_layers
+    return (*value, *(None,) * facts.n_layers)[: facts.n_layers]
+
+
+def _unlike_layers(facts: ModelFacts) -> list[int]:
+    """Return the first layer of each number of heads."""
+    first: dict[object, int] = {}
+    for layer, heads in enumerate(_column(facts, "attention.head_count")):
+        first.setdefault(heads, layer)
+    return list(first.values())
 
 
 def _caching_layers(facts: ModelFacts) -> int:

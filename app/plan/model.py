@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import Any, TypeVar
 
 from app.library.facts import ModelFacts
+from app.plan.blocks import blocks_of
 from app.plan.budget import Budgets
 from app.plan.kv import LayerCache, cache_bytes, kv_types, layer_caches, row_bytes
 from app.plan.values import Candidate, KvType
@@ -92,7 +93,7 @@ class Model:
     @cached_property
     def largest_layer_tensor(self) -> int:
         """The largest tensor of a repeating layer: what a GPU copies while it reads a prompt (op_offload)."""
-        return max((t.size_bytes for t in self.facts.tensors if t.name.startswith("blk.")), default=0)
+        return max((part.size_bytes for kind in blocks_of(self.facts).kinds for part in kind), default=0)
 
     def layer_totals(self, candidate: Candidate, padding: Padding) -> LayerTotals:
         """Return the running totals of weights under a candidate's overrides.

@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import groupby
 
 from app.library.facts import ModelFacts, TensorInfo
+from app.plan.blocks import Blocks, Part, blocks_of
 
 INPUT_TENSORS = ("token_embd", "position_embd", "token_types", "per_layer_token_embd")
 # Used by every repeating layer, named without a number; each device that holds layers gets a copy.
@@ -27,10 +28,10 @@ NEVER_TIED = frozenset(
 # The embedding comes after the output that is tied to it and is no longer recognized as the same (gemma3n.cpp).
 DOUBLED_WHEN_TIED = frozenset({"gemma3n", "gemma4"})
 # These tensors of a draft head are loaded though the head is not (cohere2moe.cpp).
-LOADED_OF_DRAFTS = re.compile(r"\.nextn\.(embed_tokens|shared_head_head|shared_head_norm)\.")
+LOADED_OF_DRAFTS = re.compile(r"nextn\.(embed_tokens|shared_head_head|shared_head_norm)\.")
 LOADING_THEM = frozenset({"cohere2moe", "hy_v3", "step35"})
 UNUSED_TENSORS = ("masked_embd_centroids", "masked_embd_ordering")
-EXPERT_TENSOR = re.compile(r"\.ffn_(up|down|gate|gate_up)_(ch)?exps\.")
+EXPERT_TENSOR = re.compile(r"ffn_(up|down|gate|gate_up)_(ch)?exps\.")
 # F32, F16, I8…I64, F64, BF16: everything else is quantized (ggml.h).
 PLAIN_TYPES = frozenset({0, 1, 24, 25, 26, 27, 28, 30})
 HOST_ALIGNMENT = 32
@@ -88,32 +89,16 @@ class Weights:
 
 def weigh(facts: ModelFacts, padding: Padding) -> Weights:
     """Add up the tensors of each group as a device with this rounding stores them."""
-    layers = [0] * facts.n_layers
-    experts = [0] * facts.n_layers
-    sums = {"input": 0, "output": 0, "shared": 0, "": 0}
-    n_loaded = n_main_layers(facts)
-    loads_of_drafts = facts.architecture in LOADING_THEM
-    embedding: TensorInfo | None = None
-    tied = facts.architecture not in NEVER_TIED
-    for tensor in facts.tensors:
-        size_bytes = stored_bytes(tensor, padding)
-        name = tensor.name
-        if name.startswith("blk."):
-            layer = int(name[4 : name.index(".", 4)])
-            if layer < n_loaded or (loads_of_drafts and layer < facts.n_layers and LOADED_OF_DRAFTS.search(name)):
-                layers[layer] += size_bytes
-                if "exps." in name and EXPERT_TENSOR.search(name):
-                    experts[layer] += size_bytes
-            continue
-        group = _group(facts.architecture, name.split(".", 1)[0])
-        if group == "first layer" and layers:
-            layers[0] += size_bytes
-            continue
-        sums[group] += size_bytes
-        if name == "token_embd.weight":
-            embedding = tensor
-        tied = tied and name != "output.weight"
-    tied_bytes = stored_bytes(embedding, padding) if tied and embedding else 0
+    blocks, others = blocks_of(facts), {tensor.name: tensor for tensor in blocks_of(facts).others}
+    layers, experts = _loaded_layers(facts, blocks, padding)
+    sums = {"input": 0, "output": 0, "shared": 0, "first layer": 0, "": 0}
+    for name, tensor in others.items():
+        sums[_group(facts.architecture, name.split(".", 1)[0])] += stored_bytes(tensor, padding)
+    if layers:
+        layers[0] += sums["first layer"]
+    is_tied = facts.architecture not in NEVER_TIED and "output.weight" not in others
+    embedding = others.get("token_embd.weight") if is_tied else None
+    tied_bytes = stored_bytes(embedding, padding) if embedding else 0
     return Weights(
         input_bytes=sums["input"],
         layers=tuple(layers),
@@ -123,8 +108,29 @@ def weigh(facts: ModelFacts, padding: Padding) -> Weights:
         tied_bytes=tied_bytes,
         is_tied_doubled=facts.architecture in DOUBLED_WHEN_TIED,
         is_tied_repacked=bool(tied_bytes and embedding and _is_repacked(embedding)),
-        sharing=_sharing(facts, n_loaded),
+        sharing=_sharing(facts, n_main_layers(facts)),
     )
+
+
+def _loaded_layers(facts: ModelFacts, blocks: Blocks, padding: Padding) -> tuple[list[int], list[int]]:
+    """Return the bytes of each layer, and those of its routed experts; of a draft head little or nothing is loaded."""
+
+    def stored(parts: Iterable[Part]) -> int:
+        return sum(stored_bytes(part, padding) for part in parts)
+
+    def of_draft(parts: Iterable[Part]) -> int:
+        return stored(part for part in parts if LOADED_OF_DRAFTS.match(part.name))
+
+    n_loaded, n_drafts = n_main_layers(facts), facts.n_layers - n_main_layers(facts)
+    layers = blocks.each(stored)[:n_loaded]
+    layers += blocks.each(of_draft)[n_loaded:] if facts.architecture in LOADING_THEM else [0] * n_drafts
+    experts = blocks.each(lambda parts: stored(part for part in parts if is_expert(part)))[:n_loaded]
+    return layers, experts + [0] * n_drafts
+
+
+def is_expert(part: Part) -> bool:
+    """Tell whether a tensor holds routed experts."""
+    return "exps." in part.name and EXPERT_TENSOR.match(part.name) is not None
 
 
 def n_main_layers(facts: ModelFacts) -> int:
@@ -156,7 +162,7 @@ def _group(architecture: str, base: str) -> str:
     return "" if base in UNUSED_TENSORS else "output"
 
 
-def stored_bytes(tensor: TensorInfo, padding: Padding) -> int:
+def stored_bytes(tensor: TensorInfo | Part, padding: Padding) -> int:
     """Return what one tensor takes on a device with this rounding."""
     size_bytes = tensor.size_bytes
     if padding.row and tensor.ggml_type not in PLAIN_TYPES and tensor.shape and tensor.shape[0] % padding.row:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
-from app.library.facts import ModelFacts, TensorInfo
+from app.library.facts import ModelFacts
 from app.library.ggml_types import GGML_TYPES
+from app.plan.blocks import Part, blocks_of
 from app.plan.kv import LayerCache
 from app.plan.values import Rate
-from app.plan.weights import EXPERT_TENSOR
+from app.plan.weights import is_expert
 
 Bytes = Mapping[int, int]
 """Bytes by ggml's number of the type."""
@@ -55,33 +56,25 @@ def work_of(facts: ModelFacts) -> Work:
 
 
 def _added_up(facts: ModelFacts) -> Work:
-    layers: list[dict[int, int]] = [{} for _ in range(facts.n_layers)]
-    experts: list[dict[int, int]] = [{} for _ in range(facts.n_layers)]
-    embedding: dict[int, int] = {}
-    output: dict[int, int] = {}
-    last_ffn: dict[int, int] = {}
-    last = f"blk.{facts.n_layers - 1}.ffn_"
-    for tensor in facts.tensors:
-        name = tensor.name
-        if len(tensor.shape) < 2:
-            continue
-        if name.startswith("blk."):
-            layer = int(name[4 : name.index(".", 4)])
-            if layer >= facts.n_layers:
-                continue
-            is_expert = "exps." in name and EXPERT_TENSOR.search(name)
-            _add(experts[layer] if is_expert else layers[layer], tensor)
-            if not is_expert and name.startswith(last):
-                _add(last_ffn, tensor)
-        elif name == "output.weight":
-            output = {tensor.ggml_type: tensor.size_bytes}
-        elif name == "token_embd.weight":
-            embedding = {tensor.ggml_type: tensor.size_bytes}
-    return Work(tuple(layers), tuple(experts), output or embedding, last_ffn)
+    blocks = blocks_of(facts)
+    others = {tensor.name: tensor for tensor in blocks.others if len(tensor.shape) > 1}
+    output = others.get("output.weight") or others.get("token_embd.weight")
+    last = blocks.kinds[blocks.kind_of[-1]] if blocks.kind_of else ()
+    return Work(
+        tuple(blocks.each(lambda parts: _by_type(part for part in parts if not is_expert(part)))),
+        tuple(blocks.each(lambda parts: _by_type(part for part in parts if is_expert(part)))),
+        {output.ggml_type: output.size_bytes} if output else {},
+        _by_type(part for part in last if part.name.startswith("ffn_") and not is_expert(part)),
+    )
 
 
-def _add(part: dict[int, int], tensor: TensorInfo) -> None:
-    part[tensor.ggml_type] = part.get(tensor.ggml_type, 0) + tensor.size_bytes
+def _by_type(parts: Iterable[Part]) -> Bytes:
+    """Add up matrices."""
+    sums: dict[int, int] = {}
+    for part in parts:
+        if len(part.shape) > 1:
+            sums[part.ggml_type] = sums.get(part.ggml_type, 0) + part.size_bytes
+    return sums
 
 
 def decode_s(part: Bytes, rates: Mapping[str, Rate]) -> float:

@@ -1,0 +1,57 @@
+"""A model's tensors layer by layer; layers that hold the same tensors are one kind, and there are few kinds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from app.library.facts import ModelFacts, TensorInfo
+
+T = TypeVar("T")
+
+
+class Part(NamedTuple):
+    """One tensor of a layer; `name` is what follows the layer's number ("ffn_up.weight")."""
+
+    name: str
+    ggml_type: int
+    size_bytes: int
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The tensors of one layer of each kind, each layer's kind, and the tensors that belong to no layer."""
+
+    kinds: tuple[tuple[Part, ...], ...]
+    kind_of: tuple[int, ...]
+    others: tuple[TensorInfo, ...]
+
+    def each(self, ask: Callable[[tuple[Part, ...]], T]) -> list[T]:
+        """Return an answer for each layer; asks once for each kind."""
+        answers = [ask(parts) for parts in self.kinds]
+        return [answers[kind] for kind in self.kind_of]
+
+
+def blocks_of(facts: ModelFacts) -> Blocks:
+    """Return a model's tensors by layer, sorted once for each model; those of layers it does not have are left out."""
+    if "blocks" not in facts.sums:
+        facts.sums["blocks"] = _sorted(facts)
+    blocks: Blocks = facts.sums["blocks"]
+    return blocks
+
+
+def _sorted(facts: ModelFacts) -> Blocks:
+    # Plain tuples, for there are a thousand tensors: they become parts where a kind is seen for the first time.
+    layers: dict[str, list[tuple[str, int, int, tuple[int, ...]]]] = {str(layer): [] for layer in range(facts.n_layers)}
+    others = []
+    for tensor in facts.tensors:
+        name = tensor.name
+        if not name.startswith("blk."):
+            others.append(tensor)
+            continue
+        _, number, part = name.split(".", 2)
+        if number in layers:
+            layers[number].append((part, tensor.ggml_type, tensor.size_bytes, tensor.shape))
+    kinds: dict[tuple[tuple[str, int, int, tuple[int, ...]], ...], int] = {}
+    kind_of = tuple(kinds.setdefault(tuple(rows), len(kinds)) for rows in layers.values())
+    return Blocks(tuple(tuple(Part(*row) for row in rows) for rows in kinds), kind_of, tuple(others))
