@@ -16,6 +16,7 @@ _FACTORS = {
     "gib": 2**30,
     "tib": 2**40,
 }
+_MOST_DIGITS = 24
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
@@ -25,7 +26,7 @@ def parse_size(text: str) -> int:
     Raises BadRequest when the text is no size.
     """
     match = _SIZE.fullmatch(text)
-    if match is None or match[2].lower() not in _FACTORS:
+    if match is None or match[2].lower() not in _FACTORS or len(match[1]) > _MOST_DIGITS:
         raise BadRequest(f"{text!r} is not a size.", hint="Write bytes or a size such as 12GB, 512MB or 11.5GiB.")
     return int(float(match[1]) * _FACTORS[match[2].lower()])
 

@@ -5,6 +5,7 @@ each computer is greeted here first, with a time limit.
 """
 
 import ctypes
+import re
 import socket
 import struct
 import time
@@ -56,7 +57,7 @@ def greet(endpoint: str, timeout_s: float = GREET_TIMEOUT_S) -> tuple[int, int, 
     deadline_s = time.monotonic() + timeout_s
     try:
         connection = socket.create_connection((socket.gethostbyname(host), port), timeout_s)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that no computer can have
         raise EngineFailed(f"The computer at {endpoint} does not answer ({error}).", hint=_START_HINT) from error
     with connection:
         answer = _greeted(connection, endpoint, deadline_s)
@@ -75,7 +76,7 @@ def greet(endpoint: str, timeout_s: float = GREET_TIMEOUT_S) -> tuple[int, int, 
 def split_endpoint(endpoint: str) -> tuple[str, int]:
     """Return host and port of "HOST:PORT"; raises BadRequest for anything else. ggml knows IPv4 only."""
     host, _, port = endpoint.rpartition(":")
-    if not host or ":" in host or not port.isdecimal() or not 0 < int(port) < 65536:
+    if not host or ":" in host or not re.fullmatch(r"\d{1,5}", port, re.ASCII) or not 0 < int(port) < 65536:
         raise BadRequest(f"{endpoint} is no HOST:PORT.", hint="Write for example 192.168.1.20:50052.")
     return host, int(port)
 

@@ -22,7 +22,7 @@ def test_parse_size(text: str, size_bytes: int) -> None:
     assert parse_size(text) == size_bytes
 
 
-@pytest.mark.parametrize("text", ["", "GB", "-1GB", "12 parsecs", "1e9", "nan"])
+@pytest.mark.parametrize("text", ["", "GB", "-1GB", "12 parsecs", "1e9", "nan", "9" * 400 + "GB", "9" * 5000])
 def test_parse_size_refuses(text: str) -> None:
     with pytest.raises(BadRequest, match="is not a size"):
         parse_size(text)

@@ -38,10 +38,18 @@ def test_nobody_listens() -> None:
         greet(f"127.0.0.1:{port}")
 
 
-@pytest.mark.parametrize("text", ["", "host", "host:", ":50052", "host:0", "host:65536", "host:1x", "[::1]:50052"])
+@pytest.mark.parametrize(
+    "text", ["", "host", "host:", ":50052", "host:0", "host:65536", "host:1x", "[::1]:50052", "host:" + "9" * 5000]
+)
 def test_what_is_no_endpoint(text: str) -> None:
     with pytest.raises(BadRequest, match="no HOST:PORT"):
         split_endpoint(text)
+
+
+@pytest.mark.parametrize("name", ["x..y", "x" * 300])
+def test_a_name_that_no_computer_can_have(name: str) -> None:
+    with pytest.raises(EngineFailed, match="does not answer"):
+        greet(f"{name}:50052")
 
 
 def test_endpoint() -> None:
