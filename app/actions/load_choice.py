@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.actions.context import Pronk
 from app.core.files import write_atomic
+from app.core.json_text import parse_json
 
 if TYPE_CHECKING:
     from app.plan.values import PlanRequest
@@ -59,7 +60,7 @@ def _file(pronk: Pronk) -> Path:
 
 def _stored(pronk: Pronk) -> dict[str, Any]:
     try:
-        document = json.loads(_file(pronk).read_text(encoding="utf-8"))
+        document = parse_json(_file(pronk).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # nothing kept, or nothing that can be read: the planner chooses
         return {}
     return document if isinstance(document, dict) else {}

@@ -13,6 +13,7 @@ from app.actions.context import Pronk
 from app.actions.devices import probe_with, simulated_gpu
 from app.actions.learned import what_was_learned
 from app.core.errors import BadFile, BadRequest, NotEnoughMemory
+from app.core.json_text import parse_json
 from app.devices.values import Devices, Gpu
 from app.jobs.helper import Helper
 from app.library.facts import ModelFacts
@@ -98,7 +99,7 @@ def read_plan(source: str) -> LoadPlan:
     except (OSError, UnicodeDecodeError) as error:
         raise BadFile(f"Cannot read the plan {source} ({error}).", hint="Make one: pronk plan MODEL --json") from error
     try:
-        document = json.loads(text)
+        document = parse_json(text)
     except ValueError as error:
         raise BadRequest(f"{source} is no JSON ({error}).", hint="Make one: pronk plan MODEL --json") from error
     if not isinstance(document, dict):

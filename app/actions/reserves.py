@@ -12,6 +12,7 @@ from typing import Any
 from app.actions.context import Pronk
 from app.core.errors import NotEnoughDisk
 from app.core.files import write_atomic
+from app.core.json_text import parse_json
 from app.devices.values import Devices, Gpu
 from app.library.facts import ModelFacts
 
@@ -58,7 +59,7 @@ def _key(gpu: Gpu, engine_version: str, facts: ModelFacts) -> str:
 
 def _stored(file: Path) -> dict[str, int]:
     try:
-        document: Any = json.loads(file.read_text(encoding="utf-8"))
+        document: Any = parse_json(file.read_text(encoding="utf-8"))
         if document["version"] != VERSION:
             return {}
         return {str(key): int(value) for key, value in document["reserves"].items() if int(value) > 0}

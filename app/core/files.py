@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from pathlib import Path
 
 from app.core.errors import NotEnoughDisk
@@ -9,8 +10,11 @@ from app.core.units import format_size
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Replace `path` with `data` in one step: write NAME.part beside it, flush, rename, flush the folder."""
-    part = path.with_name(path.name + ".part")
+    """Replace `path` with `data` in one step: write a part beside it, flush, rename, flush the folder.
+
+    Several processes and threads may do so at the same time: each has a part of its own, the last one's data stay.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_native_id()}.part")
     try:
         with part.open("wb") as file:
             file.write(data)

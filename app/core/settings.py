@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.files import write_atomic
+from app.core.json_text import parse_json
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ def load_settings(path: Path) -> Settings:
     A file that is no JSON object is kept aside as settings.damaged.json before anything overwrites it.
     """
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = parse_json(path.read_text(encoding="utf-8"))
     except OSError:
         return Settings()
     except ValueError:

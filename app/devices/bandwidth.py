@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.core.errors import NotEnoughDisk
 from app.core.files import write_atomic
+from app.core.json_text import parse_json
 
 MEASURE_S = 0.14
 BLOCK_BYTES = 64 * 2**20
@@ -60,7 +61,7 @@ def remember_bandwidth(cache: Path, cpu: str, bandwidth_bytes_per_s: int) -> int
 def _stored(cache: Path, cpu: str) -> tuple[int, int]:
     """Return the best measurement of this processor and how many there were."""
     try:
-        best, count = json.loads((cache / CACHE_NAME).read_text(encoding="utf-8"))[cpu]
+        best, count = parse_json((cache / CACHE_NAME).read_text(encoding="utf-8"))[cpu]
         return int(best), int(count)
     except (OSError, ValueError, KeyError, TypeError):
         return 0, 0

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from app.core.errors import BadFile, NetworkError, NotEnoughDisk
+from app.core.json_text import parse_json
 from app.core.sparse import write_sparse
 from app.hub.http import Answer, request
 from app.hub.names import RemoteFile, parts_of
@@ -140,7 +141,7 @@ def _note(file: RemoteFile, folder: Path) -> Path:
 
 def _known(file: RemoteFile, folder: Path) -> _Known | None:
     with suppress(OSError, ValueError, TypeError):
-        known = _Known(**json.loads(_note(file, folder).read_text(encoding="utf-8")))
+        known = _Known(**parse_json(_note(file, folder).read_text(encoding="utf-8")))
         if known.url == file.url and known.etag and _place(file, folder).stat().st_size == known.size_bytes:
             return known
     return None

@@ -58,6 +58,8 @@ def test_a_lesson_is_for_its_card_driver_engine_and_class(pronk: Pronk) -> None:
         '{"version": 9, "reserves": {"a": 1}}',
         '{"version": 1}',
         '{"version":1,"reserves":{"a":"b"}}',
+        '{"version":1,"reserves":{"a":1e999}}',
+        "[" * 100_000,
     ],
 )
 def test_a_damaged_file_is_as_good_as_none(pronk: Pronk, text: str) -> None:

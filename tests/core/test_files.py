@@ -1,5 +1,6 @@
 """Files are replaced whole or not at all."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,15 @@ def test_write_atomic_leaves_no_part(tmp_path: Path) -> None:
     write_atomic(path, b"one")
     write_atomic(path, b"two")
     assert path.read_bytes() == b"two"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_many_may_write_at_the_same_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    texts = [str(number) * 50_000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda text: write_atomic(path, text.encode()), texts * 4))
+    assert path.read_text() in texts
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
 
 
