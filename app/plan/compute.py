@@ -4,6 +4,8 @@ The real figure depends on the order in which the graph's tensors live and die; 
 in the context, so this bound is on the safe side and never shown as exact.
 """
 
+from typing import NamedTuple
+
 from app.library.facts import ModelFacts
 from app.plan.kv import cells_of
 from app.plan.model import Model
@@ -15,32 +17,39 @@ F32 = 4
 F16 = 2
 
 
-def device_compute_bytes(model: Model, candidate: Candidate, copied_bytes: int, has_output: bool) -> int:
-    """Bound the compute buffer of a device that runs layers.
+class Buffers(NamedTuple):
+    """Bounds of the parts of compute buffers: of a device that runs layers, of the outputs, of a host that runs none,
+    and of what each device needs more when llama.cpp runs several GPUs as a pipeline.
 
-    copied_bytes: the largest tensor that stays in main memory but is copied here for long prompts (op_offload).
+    It does that when all layers are on GPUs and nothing is overridden (llama-context.cpp, pipeline_parallel).
     """
-    tokens = candidate.n_ubatch
-    outputs = min(tokens, max(1, candidate.n_outputs_max)) if has_output else 0
-    logits = model.facts.n_vocab * outputs * F32
-    return MARGIN_BYTES + tokens * _width(model) * F32 + _attention(model, candidate) + logits + copied_bytes
+
+    running_bytes: int
+    outputs_bytes: int
+    idle_bytes: int
+    pipeline_bytes: int
 
 
-def host_compute_bytes(model: Model, candidate: Candidate, runs_layers: bool) -> int:
-    """Bound the host's compute buffer: everything when it runs layers, else inputs, masks and outputs."""
-    if runs_layers:
-        return device_compute_bytes(model, candidate, 0, has_output=True)
-    embd = int(model.facts.hyperparameter("embedding_length", 0))
-    return MARGIN_BYTES + candidate.n_ubatch * embd * 2 * F32 + _attention(model, candidate)
+def buffers_of(model: Model, candidate: Candidate) -> Buffers:
+    """Return the bounds for candidates of this context, cache and size of prompt pieces."""
+    wishes = (candidate.context, candidate.kv_type, candidate.n_ubatch, candidate.parallel, candidate.n_outputs_max)
+    key = ("buffers", wishes)
+    if key not in model.memo:
+        model.memo[key] = _buffers(model, candidate)
+    buffers: Buffers = model.memo[key]
+    return buffers
 
 
-def pipeline_bytes(model: Model, candidate: Candidate) -> int:
-    """Bound what each device needs more when llama.cpp runs several GPUs as a pipeline: four copies of every input.
-
-    It does when all layers are on GPUs and nothing is overridden (llama-context.cpp, pipeline_parallel).
-    """
-    embd = int(model.facts.hyperparameter("embedding_length", 0))
-    return (PIPELINE_COPIES - 1) * (_attention(model, candidate) + candidate.n_ubatch * embd * 2 * F32)
+def _buffers(model: Model, candidate: Candidate) -> Buffers:
+    tokens, attention = candidate.n_ubatch, _attention_bytes(model, candidate)
+    inputs = tokens * int(model.facts.hyperparameter("embedding_length", 0)) * 2 * F32
+    outputs = min(tokens, max(1, candidate.n_outputs_max))
+    return Buffers(
+        running_bytes=MARGIN_BYTES + tokens * _width(model) * F32 + attention,
+        outputs_bytes=model.facts.n_vocab * outputs * F32,
+        idle_bytes=MARGIN_BYTES + inputs + attention,
+        pipeline_bytes=(PIPELINE_COPIES - 1) * (attention + inputs),
+    )
 
 
 def _width(model: Model) -> int:
@@ -66,16 +75,8 @@ def _widest(facts: ModelFacts) -> int:
     return 4 * embd + max(ffn, heads * head * 4, recurrent)
 
 
-def _attention(model: Model, candidate: Candidate) -> int:
-    """Return masks (one for each width of cache) and, with a quantized cache, one layer's K and V as f16."""
-    key = ("attention", candidate.context, candidate.kv_type, candidate.n_ubatch, candidate.parallel)
-    if key not in model.memo:
-        model.memo[key] = _attention_bytes(model, candidate)
-    size_bytes: int = model.memo[key]
-    return size_bytes
-
-
 def _attention_bytes(model: Model, candidate: Candidate) -> int:
+    """Return masks (one for each width of cache) and, with a quantized cache, one layer's K and V as f16."""
     keeping = [(cells_of(cache, candidate), cache) for cache in model.distinct_caches if cache.k_width]
     mask = sum({cells for cells, _ in keeping}) * candidate.n_ubatch * (F16 + F32)
     if candidate.kv_type == "f16":

@@ -1,18 +1,19 @@
 """The bytes of a candidate by formulas: weights and caches exact, compute buffers on the safe side."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
 
 from app.plan.budget import Budgets
-from app.plan.compute import device_compute_bytes, host_compute_bytes, pipeline_bytes
-from app.plan.model import Model
+from app.plan.compute import Buffers, buffers_of
+from app.plan.model import DeviceTotals, Model, Totals
 from app.plan.values import Breakdown, Candidate, Use
 from app.plan.weights import HOST_PADDING, Padding, padding_of
 
 WITHOUT_PINNED_MEMORY = frozenset({"rpc", "metal"})
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """Neighbouring layers on one device: blocks `start`…`end`−1, and whether the output follows them there."""
 
     start: int
@@ -25,8 +26,7 @@ class Span:
         return self.end - self.start
 
 
-@dataclass(frozen=True)
-class Spans:
+class Spans(NamedTuple):
     """Where a candidate's layers lie: the first ones on the host, the rest on the GPUs in their order."""
 
     host: Span
@@ -63,16 +63,26 @@ def _used(candidate: Candidate, spans: Spans) -> int:
     return sum(share > 0 for share in candidate.tensor_split) if candidate.tensor_split else len(spans.gpus)
 
 
+class _Laid(NamedTuple):
+    """A candidate with where its layers lie, the running totals of its bytes, and bounds of its compute buffers."""
+
+    model: Model
+    candidate: Candidate
+    spans: Spans
+    totals: Mapping[Padding, DeviceTotals]
+    buffers: Buffers
+    pipeline_bytes: int
+
+
 def estimate(model: Model, candidate: Candidate, budgets: Budgets) -> Breakdown:
     """Return the bytes of a candidate on each device."""
-    spans = spans_of(candidate, model.n_layers, len(budgets.gpus))
-    gpus = {
-        budget.id: _gpu_use(model, candidate, spans, index, padding_of(budget.backend))
-        for index, budget in enumerate(budgets.gpus)
-    }
+    spans, buffers = spans_of(candidate, model.n_layers, len(budgets.gpus)), buffers_of(model, candidate)
+    pipeline_bytes = buffers.pipeline_bytes if _runs_as_pipeline(model, candidate, spans) else 0
+    laid = _Laid(model, candidate, spans, model.device_totals(candidate), buffers, pipeline_bytes)
+    gpus = {budget.id: _gpu_use(laid, index, padding_of(budget.backend)) for index, budget in enumerate(budgets.gpus)}
     # Beside a GPU that has pinned memory, weights of the host lie there as they are.
     repacks = all(budget.backend in WITHOUT_PINNED_MEMORY for budget in budgets.gpus)
-    return Breakdown(_host_use(model, candidate, spans, repacks), gpus)
+    return Breakdown(_host_use(laid, repacks), gpus)
 
 
 def with_compute_of(told: Breakdown, guess: Breakdown) -> Breakdown:
@@ -81,52 +91,45 @@ def with_compute_of(told: Breakdown, guess: Breakdown) -> Breakdown:
     return Breakdown(replace(guess.host, compute_bytes=told.host.compute_bytes), gpus, is_exact=False)
 
 
-def _gpu_use(model: Model, candidate: Candidate, spans: Spans, index: int, padding: Padding) -> Use:
-    span = spans.gpus[index]
+def _gpu_use(laid: _Laid, index: int, padding: Padding) -> Use:
+    span = laid.spans.gpus[index]
     if not span.blocks and not span.has_output:
         # A GPU that is named to llama.cpp helps to read long prompts with the weights of the host, even without layers.
-        helps = index == 0 and spans.host.blocks and not candidate.tensor_split
-        copied = _copied_bytes(model, 0, candidate, spans)
-        return Use(compute_bytes=device_compute_bytes(model, candidate, copied, has_output=False) if helps else 0)
-    weights = model.weights[padding]
-    sums = model.layer_totals(candidate, padding)
-    total = _between(sums.weights, span) - _between(sums.moved, span)
+        helps = index == 0 and laid.spans.host.blocks and not laid.candidate.tensor_split
+        return Use(compute_bytes=laid.buffers.running_bytes + _copied_bytes(laid, 0) if helps else 0)
+    weights, totals = laid.model.weights[padding], laid.totals[padding]
+    moved = totals.layers.moved
+    total = _between(totals.layers.weights, span) - _between(moved, span)
     total += weights.output_bytes if span.has_output else 0
     total += weights.shared_bytes if any(weights.sharing[span.start : span.end]) else 0
-    return Use(
-        total,
-        _between(model.cache_totals(candidate, padding), span),
-        device_compute_bytes(model, candidate, _copied_bytes(model, sums.moved[-1], candidate, spans), span.has_output)
-        + (pipeline_bytes(model, candidate) if _runs_as_pipeline(model, candidate, spans) else 0),
-    )
+    compute = laid.buffers.running_bytes + (laid.buffers.outputs_bytes if span.has_output else 0)
+    compute += _copied_bytes(laid, moved[-1]) + laid.pipeline_bytes
+    return Use(total, _between(totals.kv, span), compute)
 
 
-def _copied_bytes(model: Model, moved_bytes: int, candidate: Candidate, spans: Spans) -> int:
+def _copied_bytes(laid: _Laid, moved_bytes: int) -> int:
     """Bound the weights of the host that lie on a GPU while it reads a prompt (op_offload)."""
-    if not moved_bytes and not spans.host.blocks:
+    if not moved_bytes and not laid.spans.host.blocks:
         return 0
     # With several GPUs the next tensor was seen to arrive before the last one left.
-    return model.largest_layer_tensor * (3 if _used(candidate, spans) > 1 and moved_bytes else 2) // 2
+    several = moved_bytes and _used(laid.candidate, laid.spans) > 1
+    return laid.model.largest_layer_tensor * (3 if several else 2) // 2
 
 
-def _host_use(model: Model, candidate: Candidate, spans: Spans, repacks: bool) -> Use:
-    span, weights = spans.host, model.host
-    sums = model.layer_totals(candidate, HOST_PADDING)
-    total = weights.input_bytes + _between(sums.weights, span)
-    total += sums.moved[-1] - _between(sums.moved, span)
+def _host_use(laid: _Laid, repacks: bool) -> Use:
+    span, weights, totals = laid.spans.host, laid.model.host, laid.totals[HOST_PADDING]
+    moved = totals.layers.moved
+    total = weights.input_bytes + _between(totals.layers.weights, span)
+    total += moved[-1] - _between(moved, span)
     total += weights.shared_bytes if any(weights.sharing[span.start : span.end]) else 0
     if span.has_output:
         # On most hosts the tied embedding is one tensor, not two.
         is_doubled = weights.is_tied_doubled or (repacks and weights.is_tied_repacked)
         total += weights.output_bytes - (0 if is_doubled else weights.tied_bytes)
-    runs_layers = bool(span.blocks or sums.moved[-1])
-    return Use(
-        total,
-        _between(model.cache_totals(candidate, HOST_PADDING), span),
-        host_compute_bytes(model, candidate, runs_layers)
-        + (pipeline_bytes(model, candidate) if _runs_as_pipeline(model, candidate, spans) else 0),
-    )
+    buffers, runs_layers = laid.buffers, bool(span.blocks or moved[-1])
+    compute = buffers.running_bytes + buffers.outputs_bytes if runs_layers else buffers.idle_bytes
+    return Use(total, _between(totals.kv, span), compute + laid.pipeline_bytes)
 
 
-def _between(sums: tuple[int, ...], span: Span) -> int:
+def _between(sums: Totals, span: Span) -> int:
     return sums[span.end] - sums[span.start]

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from app.library.facts import ModelFacts
 from app.plan.blocks import blocks_of
 from app.plan.budget import Budgets
 from app.plan.kv import LayerCache, cache_bytes, kv_types, layer_caches, row_bytes
-from app.plan.values import Candidate, KvType
-from app.plan.weights import HOST_PADDING, Padding, Weights, moved_layers, padding_of, weigh
+from app.plan.values import Candidate, KvType, TensorOverride
+from app.plan.weights import HOST_PADDING, Padding, Weights, expert_pattern, moved_layers, padding_of, weigh
 
 Totals = tuple[int, ...]
 """Running totals: item i is the sum over layers 0…i−1, so a range costs one subtraction."""
@@ -26,13 +26,19 @@ def totals(values: Iterable[int]) -> Totals:
     return tuple(accumulate(values, initial=0))
 
 
-@dataclass(frozen=True)
-class LayerTotals:
+class LayerTotals(NamedTuple):
     """Running totals of one kind of device: all weights of layers, their routed experts, those an override moves."""
 
     weights: Totals
     experts: Totals
     moved: Totals
+
+
+class DeviceTotals(NamedTuple):
+    """Running totals of one kind of device: of weights, and of what the layers keep."""
+
+    layers: LayerTotals
+    kv: Totals
 
 
 @dataclass(frozen=True)
@@ -70,9 +76,14 @@ class Model:
         return kv_types(self.facts)
 
     @cached_property
-    def distinct_caches(self) -> frozenset[LayerCache]:
+    def distinct_caches(self) -> tuple[LayerCache, ...]:
         """The kinds of layers by what they keep; few."""
-        return frozenset(self.caches)
+        return tuple(dict.fromkeys(self.caches))
+
+    @cached_property
+    def _cache_kinds(self) -> tuple[int, ...]:
+        """Which of the distinct caches each layer has."""
+        return tuple(map(self.distinct_caches.index, self.caches))
 
     @cached_property
     def expert_share(self) -> float:
@@ -95,12 +106,35 @@ class Model:
         """The largest tensor of a repeating layer: what a GPU copies while it reads a prompt (op_offload)."""
         return max((part.size_bytes for kind in blocks_of(self.facts).kinds for part in kind), default=0)
 
+    @cached_property
+    def expert_layers(self) -> tuple[int, ...]:
+        """The layers that have routed experts."""
+        return tuple(layer for layer, size_bytes in enumerate(self.host.experts) if size_bytes)
+
+    def moving_experts(self, layers: tuple[int, ...]) -> tuple[TensorOverride, ...]:
+        """Return what leaves the routed experts of these layers in main memory, in one expression."""
+        if not layers:
+            return ()
+        override = self._kept(("moving", layers), lambda: TensorOverride(expert_pattern(layers), "CPU"))
+        self._kept(("moved", override), lambda: frozenset(layers))  # known without reading the expression again
+        return (override,)
+
+    def moved_layers(self, override: TensorOverride) -> frozenset[int]:
+        """Return the layers whose routed experts an override names."""
+        return self._kept(("moved", override), lambda: moved_layers(override.pattern, self.n_layers))
+
     def layer_totals(self, candidate: Candidate, padding: Padding) -> LayerTotals:
         """Return the running totals of weights under a candidate's overrides.
 
         Overrides of other tensors than routed experts are not foretold here; the dry run knows them.
         """
         return self._kept(("weights", candidate.tensor_overrides, padding), lambda: self._totals(candidate, padding))
+
+    def device_totals(self, candidate: Candidate) -> Mapping[Padding, DeviceTotals]:
+        """Return all running totals of a candidate, for each kind of device."""
+        return self._kept(
+            ("device", candidate.tensor_overrides, *_shape(candidate)), lambda: self._device_totals(candidate)
+        )
 
     def cache_totals(self, candidate: Candidate, padding: Padding) -> Totals:
         """Return the running totals of what the layers keep."""
@@ -111,7 +145,8 @@ class Model:
 
         Unpacking a quantized cache costs what reading less of it saves, so all is counted as f16.
         """
-        return self._kept(("read", _shape(candidate), tokens), lambda: self._read_totals(candidate, tokens))
+        context = min(candidate.context, tokens)
+        return self._kept(("read", context, tokens), lambda: self._read_totals(context, tokens))
 
     def _kept(self, key: Any, make: Callable[[], T]) -> T:
         if key not in self.memo:
@@ -121,24 +156,34 @@ class Model:
         value: T = self.memo[key]
         return value
 
+    def _device_totals(self, candidate: Candidate) -> Mapping[Padding, DeviceTotals]:
+        return {
+            padding: DeviceTotals(self.layer_totals(candidate, padding), self.cache_totals(candidate, padding))
+            for padding in self.weights
+        }
+
     def _totals(self, candidate: Candidate, padding: Padding) -> LayerTotals:
         weights = self.weights[padding]
-        patterns = [override.pattern for override in candidate.tensor_overrides if override.device == "CPU"]
-        layers = frozenset[int]().union(*(moved_layers(pattern, self.n_layers) for pattern in patterns))
+        overrides = [override for override in candidate.tensor_overrides if override.device == "CPU"]
+        layers = frozenset[int]().union(*(self.moved_layers(override) for override in overrides))
         moved = (experts if layer in layers else 0 for layer, experts in enumerate(weights.experts))
         return LayerTotals(totals(weights.layers), totals(weights.experts), totals(moved))
 
     def _cache_totals(self, candidate: Candidate, padding: Padding) -> Totals:
-        each = {cache: cache_bytes(cache, candidate, padding) for cache in self.distinct_caches}
-        return totals(each[cache] for cache in self.caches)
+        return self._over_layers(lambda cache: cache_bytes(cache, candidate, padding))
 
-    def _read_totals(self, candidate: Candidate, tokens: int) -> Totals:
-        each = {
-            cache: min(cache.window or candidate.context, tokens) * row_bytes(cache.k_width + cache.v_width, "f16")
-            + cache.state_bytes
-            for cache in self.distinct_caches
-        }
-        return totals(each[cache] for cache in self.caches)
+    def _read_totals(self, context: int, tokens: int) -> Totals:
+        return self._over_layers(
+            lambda cache: (
+                min(cache.window or context, tokens) * row_bytes(cache.k_width + cache.v_width, "f16")
+                + cache.state_bytes
+            )
+        )
+
+    def _over_layers(self, ask: Callable[[LayerCache], int]) -> Totals:
+        """Return running totals of what is true of each kind of cache."""
+        each = [ask(cache) for cache in self.distinct_caches]
+        return totals(each[kind] for kind in self._cache_kinds)
 
 
 def _shape(candidate: Candidate) -> tuple[object, ...]:

@@ -4,6 +4,7 @@ Layers are dealt over GPUs from the back, each GPU taking as many as it holds: w
 always the least, so no other deal over the same GPUs puts more layers on them.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +14,7 @@ from app.plan.budget import Budget
 from app.plan.fit import Family, Knowledge, shortages
 from app.plan.model import Model, Totals, totals
 from app.plan.values import Candidate, TensorOverride, Use
-from app.plan.weights import expert_pattern, padding_of
+from app.plan.weights import padding_of
 
 # Moves nothing; but llama.cpp does not run GPUs as a pipeline, with four copies of every input, when there is any.
 NO_PIPELINE = TensorOverride("^$", "CPU")
@@ -59,8 +60,7 @@ class Placer:
 
     def on_one(self, base: Candidate, index: int, layers: int) -> Candidate:
         """Return `base` with its last `layers` on one GPU."""
-        split = tuple(layers if i == index else 0 for i in range(len(self._gpus)))
-        return replace(base, n_gpu_layers=layers, tensor_split=split)
+        return base.placed((0,) * index + (layers,) + (0,) * (len(self._gpus) - 1 - index))
 
     @cached_property
     def _subsets(self) -> list[Subset]:
@@ -75,7 +75,7 @@ class Placer:
     def layers_on(self, base: Candidate, layers: int) -> Iterator[Candidate]:
         """Yield `base` with exactly so many layers on GPUs: on the sets of few GPUs that hold them, or on all."""
         if layers == 0 or not self._gpus:
-            yield replace(base, n_gpu_layers=0, tensor_split=(0,) * len(self._gpus))
+            yield base.placed((0,) * len(self._gpus))
             return
         found_on = 0
         nearest: Candidate | None = None
@@ -177,8 +177,7 @@ class Placer:
         return next((index for index in subset if self._gpus[index].id in missing), None)
 
     def _with_counts(self, base: Candidate, counts: dict[int, int]) -> Candidate:
-        split = tuple(counts.get(index, 0) for index in range(len(self._gpus)))
-        return replace(base, n_gpu_layers=sum(split), tensor_split=split)
+        return base.placed(tuple(counts.get(index, 0) for index in range(len(self._gpus))))
 
     def _counts(
         self, base: Candidate, subset: Subset, layers: int, limits: dict[int, int], like: int | None = None
@@ -221,9 +220,9 @@ class Placer:
     def _moving(self, base: Candidate, layers: int, kept: int) -> Candidate:
         """Return `base` with the experts of the last `layers` overridden, but those of the first `kept` of them."""
         first = max(0, self._model.n_layers_total - layers)
-        mine = [layer for layer in range(first, self._model.n_layers) if self._model.host.experts[layer]]
-        moved = mine[kept:]
-        return replace(base, tensor_overrides=(TensorOverride(expert_pattern(moved), "CPU"),) if moved else ())
+        mine = self._model.expert_layers
+        moved = mine[bisect_left(mine, first) + kept :]
+        return replace(base, tensor_overrides=self._model.moving_experts(moved))
 
     def _experts_on_one(self, base: Candidate) -> Iterator[Candidate]:
         """Yield the best few of all pairs (layers on the GPU, layers whose experts are there too)."""
@@ -270,7 +269,7 @@ class Placer:
             room += experts[-1] - experts[first]
             if room < 0:
                 continue
-            end = _last_held(experts, first, room)
+            end = bisect_right(experts, experts[first] + room) - 1  # the last whose total is no more
             kept = having[end] - having[first]
             host = held.weights[first] - experts[first] + reads[first]
             host += int(shares * (experts[-1] - experts[end] + experts[first]))
@@ -308,18 +307,6 @@ def _most_held(held: Held, end: int, most: int, room_bytes: int) -> int:
     while low < high:
         middle = (low + high + 1) // 2
         if held.bytes(end - middle, end) <= room_bytes:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _last_held(totals: Totals, first: int, room_bytes: int) -> int:
-    """Return the end of the longest range from `first` whose total is no more than `room_bytes`."""
-    low, high = first, len(totals) - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if totals[middle] - totals[first] <= room_bytes:
             low = middle
         else:
             high = middle - 1

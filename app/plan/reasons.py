@@ -11,7 +11,6 @@ from app.plan.placing import NO_PIPELINE
 from app.plan.search import Choice, Search
 from app.plan.throughput import DEFAULT_GPU_BANDWIDTH, GPU_BANDWIDTHS
 from app.plan.values import Breakdown, Candidate, LoadPlan, Use
-from app.plan.weights import moved_layers
 
 
 def explain(search: Search, choice: Choice, plan: LoadPlan, devices: Devices, failure: str) -> tuple[str, ...]:
@@ -100,10 +99,7 @@ def _size(size_bytes: int) -> str:
 def _experts(search: Search, plan: LoadPlan) -> list[str]:
     model = search.model
     moved = [
-        layer
-        for override in plan.tensor_overrides
-        if override != NO_PIPELINE
-        for layer in moved_layers(override.pattern, model.n_layers)
+        layer for override in plan.tensor_overrides if override != NO_PIPELINE for layer in model.moved_layers(override)
     ]
     if plan.tensor_overrides == (NO_PIPELINE,):
         return ["The GPUs work one after the other: as a pipeline they would keep four copies of every input."]

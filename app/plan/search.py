@@ -104,30 +104,33 @@ class Search:
         placer, bases = Placer(self.knowledge), self._bases(pad(context, CONTEXT_STEP))
         wholes = self._wholes(placer, bases)
         fitting = self._fitting(wholes)
-        unhelped = self.judge(next(placer.layers_on(bases[0], 0)))
         # Where GPUs are the faster memory, nothing beats having everything there.
-        if fitting and min(choice.cost_s for choice in fitting) <= unhelped.cost_s:
+        if fitting and _quickest(fitting).cost_s <= self._unhelped_s(placer, bases):
             return _quickest(fitting)
-        others: list[Choice] = []
+        others: list[Candidate] = []
         if least_verdict != "gpu":
-            others = [self.judge(other) for base in bases for other in self._placements(placer, base)]
+            others = list(self._placements(placer, bases))
             fitting += self._fitting(others)
         if fitting:
             return _quickest(fitting)
-        nearest = min((*wholes, *others), key=lambda choice: self._missing(choice.candidate))
-        return replace(nearest, verdict="too_big")
+        nearest = min((*wholes, *others), key=self._missing)
+        return replace(self.judge(nearest), verdict="too_big")
 
-    def _wholes(self, placer: Placer, bases: list[Candidate]) -> list[Choice]:
+    def _wholes(self, placer: Placer, bases: list[Candidate]) -> list[Candidate]:
         """Return the uppermost rung's candidates; bases come by cost: on one GPU the first that fits will do."""
-        found: list[Choice] = []
+        found: list[Candidate] = []
         for base in bases:
-            found += [self.judge(whole) for whole in placer.layers_on(base, self._most_layers)]
-            if len(self.knowledge.budgets.gpus) < 2 and self.knowledge.fits(found[-1].candidate):
+            found += placer.layers_on(base, self._most_layers)
+            if len(self.knowledge.budgets.gpus) < 2 and self.knowledge.fits(found[-1]):
                 break
         return found
 
-    def _fitting(self, choices: list[Choice]) -> list[Choice]:
-        return [choice for choice in choices if self.knowledge.fits(choice.candidate)]
+    def _unhelped_s(self, placer: Placer, bases: list[Candidate]) -> float:
+        """Return the time without a GPU."""
+        return self.judge(next(placer.layers_on(bases[0], 0))).cost_s
+
+    def _fitting(self, candidates: list[Candidate]) -> list[Choice]:
+        return [self.judge(candidate) for candidate in candidates if self.knowledge.fits(candidate)]
 
     @property
     def _most_layers(self) -> int:
@@ -151,14 +154,20 @@ class Search:
             for n_ubatch in self.speeds.pieces
         ]
 
-    def _placements(self, placer: Placer, base: Candidate) -> Iterator[Candidate]:
+    def _placements(self, placer: Placer, bases: list[Candidate]) -> Iterator[Candidate]:
         """Yield the rungs below everything on GPUs: experts in main memory, the most layers, none."""
         if self.request.gpu_layers is not None or not self.knowledge.budgets.gpus:
             return
-        if self.model.is_moe:
-            yield from placer.experts_moved(base)
-        yield from placer.most_layers(base)
-        yield from placer.layers_on(base, 0)
+        for base in bases:
+            if self.model.is_moe:
+                yield from placer.experts_moved(base)
+            yield from placer.most_layers(base)
+        # They come by cost: of those without a GPU the first that fits will do.
+        for base in bases:
+            without = next(placer.layers_on(base, 0))
+            yield without
+            if self.knowledge.fits(without):
+                return
 
     def judge(self, candidate: Candidate) -> Choice:
         """Return a candidate with its verdict (as if it fitted) and its foretold speed."""

@@ -50,6 +50,25 @@ class Candidate:
     tensor_split: tuple[int, ...] = ()
     tensor_overrides: tuple[TensorOverride, ...] = ()
 
+    def __hash__(self) -> int:
+        """Return the hash of what tells nearly all candidates apart; they are looked up by the thousand."""
+        return hash((self.n_gpu_layers, self.context, self.kv_type, self.n_ubatch))
+
+    def placed(
+        self, tensor_split: tuple[int, ...], tensor_overrides: tuple[TensorOverride, ...] | None = None
+    ) -> "Candidate":
+        """Return this with its last layers dealt over the GPUs like this; the overrides stay where none are given."""
+        return Candidate(
+            sum(tensor_split),
+            self.context,
+            self.kv_type,
+            self.n_ubatch,
+            self.parallel,
+            self.n_outputs_max,
+            tensor_split,
+            self.tensor_overrides if tensor_overrides is None else tensor_overrides,
+        )
+
 
 def used_gpus(gpus: Sequence[str], tensor_split: Sequence[int]) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Return the GPUs (and their shares) that a split gives layers to: only those are named to llama.cpp.

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
+from typing import NamedTuple
 
 from app.library.facts import ModelFacts, TensorInfo
 from app.plan.blocks import Blocks, Part, blocks_of
@@ -43,8 +44,7 @@ _REPACKED_ON_ARM = {2: 4, 8: 4, 12: 8, 13: 8, 14: 8, 20: 4, 39: 4}
 REPACKED_TYPES = _REPACKED_ON_ARM if platform.machine().lower() in ("arm64", "aarch64") else _REPACKED_ON_X86
 
 
-@dataclass(frozen=True)
-class Padding:
+class Padding(NamedTuple):
     """How a device rounds a tensor up: to `alignment`, after filling quantized rows up to `row` elements (0: not)."""
 
     alignment: int
