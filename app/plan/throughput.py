@@ -14,6 +14,8 @@ N_UBATCH = 512
 SMALLER_PIECES = (512, 256)
 CPU_EFFICIENCY = 0.85
 GPU_EFFICIENCY = 0.65
+# One that shares main memory: its few units keep that memory as busy as the processor's cores do, and multiply faster.
+INTEGRATED_EFFICIENCY = 0.85
 DEFAULT_RAM_BANDWIDTH = 20e9
 # One core's bytes a second while it unpacks weights from a cache, and its arithmetic in prompts: AMD EPYC (Zen 4,
 # AVX-512, 2.6 GHz), one thread, llama.cpp of llama-cpp-python 0.3.36.
@@ -93,6 +95,11 @@ GPU_BANDWIDTHS: tuple[tuple[str, float], ...] = (
     ("apple m3", 100e9),
     ("apple m2", 100e9),
     ("apple m1", 68e9),
+    ("gb10", 273e9),
+    ("8060s", 256e9),
+    ("8050s", 256e9),
+    ("890m", 120e9),
+    ("arc 140v", 136e9),
 )
 
 
@@ -160,7 +167,7 @@ def _typical_gpu(gpu: Gpu, ram_bandwidth: float) -> Throughput:
     bandwidth = _gpu_bandwidth(gpu, ram_bandwidth)
     backend = gpu.backend.lower()
     flops = bandwidth * (CUDA_FLOPS_PER_BANDWIDTH if backend in CUDA_LIKE else GPU_FLOPS_PER_BANDWIDTH)
-    rate = Rate(bandwidth * GPU_EFFICIENCY, flops)
+    rate = Rate(bandwidth * (INTEGRATED_EFFICIENCY if gpu.integrated else GPU_EFFICIENCY), flops)
     # An element of a query shares the four bytes of a key's and a value's element with, typically, three others.
     pace = Pace(
         REMOTE_TOKEN_S if backend == "rpc" else 0.0, GPU_LAYER_S, 1 / rate.decode_bytes_per_s, 8 / rate.prefill_flops
