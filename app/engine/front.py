@@ -25,6 +25,7 @@ from app.engine.security import Door, allowed_hosts, is_loopback
 OnEvent = Callable[[Mapping[str, Any]], None]
 
 GRACE_S = 1
+BEAT_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def run_front(served: Served, options: FrontOptions, on_event: OnEvent, stop: St
     """Serve until `stop`, SIGTERM or SIGINT; raises the error that keeps the model from being served.
 
     Events: ready (url, api_key, engine_pid, plan) once the door is open, progress, loaded (with the bytes predicted,
-    measured and taken by device), engine_died, replanned (memory ran out: reason, engine_pid, plan), restarted.
+    measured and taken by device), engine_died, replanned (memory ran out: reason, engine_pid, plan), restarted; and
+    alive every 2 s, by which a parent knows that this event loop turns.
     """
     with _listen(options.host, options.port) as listener:
         asyncio.run(_serve(listener, served, options, on_event, stop))
@@ -88,10 +90,11 @@ async def _serve(listener: socket.socket, served: Served, options: FrontOptions,
     failed = asyncio.ensure_future(_end_on_failure(host, server))
     warming = asyncio.ensure_future(_warm(prompts))
     ending = asyncio.ensure_future(_stop_host_first(server, host))
+    beating = asyncio.ensure_future(_beat(on_event))
     try:
         await server.serve(sockets=[listener])
     finally:
-        for task in (failed, warming, ending):
+        for task in (failed, warming, ending, beating):
             task.cancel()
         host.stop()
         await asyncio.to_thread(prompts.close)
@@ -127,6 +130,12 @@ def _config(app: Api) -> uvicorn.Config:
 async def _warm(prompts: Prompts) -> None:
     with contextlib.suppress(AppError):  # the first request meets the same error and tells it
         await prompts.warm()
+
+
+async def _beat(on_event: OnEvent) -> None:
+    while True:
+        on_event({"event": "alive"})
+        await asyncio.sleep(BEAT_S)
 
 
 async def _end_on_failure(host: Host, server: uvicorn.Server) -> None:

@@ -1,7 +1,9 @@
 """A running engine as its user sees it: a child `pronk serve` and what it tells."""
 
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
@@ -14,12 +16,15 @@ OnEvent = Callable[[Mapping[str, Any]], None]
 
 READY_TIMEOUT_S = 60.0
 END_S = 2.0
+SILENCE_S = 20.0
+LOOK_EVERY_S = 1.0
 
 
 class Engine:
     """A child that serves one model. It ends when this process ends, however that happens.
 
-    `on_event` hears every event of the child, the last one included, on a reader thread.
+    `on_event` hears every event of the child but its heartbeat, the last one included, on a reader thread. A child
+    that is silent for 20 s though it beats every 2 s (memory ran out where it could not say so) is ended.
     States: "loading", "ready", "restarting", "failed", "closed".
     """
 
@@ -33,10 +38,14 @@ class Engine:
         self._log = log
         self._log_start_bytes = log.stat().st_size if log.exists() else 0
         self._failed: Event | None = None
+        self._heard_s = math.inf  # no silence counts before the first beat, nor while an event is handled
+        self._is_silent = False
+        self._over = threading.Event()
         self._first: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._process: Popen[str] = start_process(command, log)
         self._reader = threading.Thread(target=self._read, name=f"engine {self._process.pid}", daemon=True)
         self._reader.start()
+        threading.Thread(target=self._watch, name=f"silence of {self._process.pid}", daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -71,19 +80,33 @@ class Engine:
             self._reader.join(END_S)
 
     def _read(self) -> None:
-        opened = False
+        opened = beats = False
         for event in read_events(self._process):
-            self._take(event)
-            if event["event"] == "ready":
-                opened = True
-                self._first.put(True)
-            self._on_event(event)
+            self._heard_s = math.inf
+            if event["event"] == "alive":
+                beats = True
+            else:
+                self._take(event)
+                if event["event"] == "ready":
+                    opened = True
+                    self._first.put(True)
+                self._on_event(event)
+            self._heard_s = time.monotonic() if beats else math.inf
         self._process.wait()
+        self._over.set()
         if self._failed is None and self.state != "closed":
             self.state = "failed"
             self._on_event({"event": "failed", **self._silent_end().as_event()})
         if not opened:
             self._first.put(False)
+
+    def _watch(self) -> None:
+        """End a silent child. It must be found so twice: after a stop of this very process, events are still unread."""
+        while not self._over.wait(LOOK_EVERY_S):
+            was_silent, self._is_silent = self._is_silent, time.monotonic() - self._heard_s > SILENCE_S
+            if was_silent and self._is_silent:
+                self._process.kill()
+                return
 
     def _take(self, event: Event) -> None:
         kind = event.get("event")
@@ -110,6 +133,12 @@ class Engine:
         )
 
     def _silent_end(self) -> EngineFailed:
+        if self._is_silent:
+            return EngineFailed(
+                f"The engine gave no sign of life for {SILENCE_S:g} s and was ended.",
+                hint="Memory may have run out: close other programs, or choose a smaller context.",
+                detail=self._tail(),
+            )
         return EngineFailed(
             f"The engine ended without a word ({describe_exit(self._process.wait())}).",
             hint=f"What it said last stands in {self._log}.",

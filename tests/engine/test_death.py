@@ -13,8 +13,9 @@ import openai
 import psutil
 import pytest
 
-from app.core.errors import BadFile, EngineFailed, UnsupportedModel
+from app.core.errors import BadFile, EngineFailed, NetworkError, UnsupportedModel
 from app.core.paths import Home
+from app.engine import supervisor
 from app.engine.values import ChatOptions
 from tests.support.counts import counted
 from tests.support.engine import Running, running_engine
@@ -72,6 +73,18 @@ def test_stopped_worker_is_replaced(home: Home, plan_file: str) -> None:
         assert isinstance(errors[0], EngineFailed)
         assert running.wait_for("restarted")["engine_pid"] != pid
         assert running.client.chat(STORY, ChatOptions(max_tokens=3)).text
+
+
+def test_a_front_that_falls_silent_is_ended(home: Home, plan_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "SILENCE_S", 3.0)
+    with running_engine(home, smollm2_gguf(), "--plan", plan_file) as running:
+        thread, _, errors = streaming(running)
+        os.kill(running.engine.pid, signal.SIGSTOP)
+        thread.join(20)
+        assert not thread.is_alive()
+        assert isinstance(errors[0], EngineFailed | NetworkError)
+        assert "no sign of life" in running.wait_for("failed")["message"]
+        assert "alive" not in running.kinds()
 
 
 def test_three_crashes_stop_the_retries(home: Home, plan_file: str) -> None:
@@ -165,6 +178,7 @@ from app.actions.context import Pronk
 from app.actions.engine import start_engine
 from app.core.paths import Home
 from app.engine.client import EngineClient
+from app.engine import supervisor
 from app.engine.values import ChatOptions
 home, model, plan, phase = sys.argv[1:]
 loaded = threading.Event()
