@@ -81,6 +81,10 @@ class Model:
         return tuple(dict.fromkeys(self.caches))
 
     @cached_property
+    def _is_windowed(self) -> bool:
+        return any(cache.window for cache in self.distinct_caches)
+
+    @cached_property
     def _cache_kinds(self) -> tuple[int, ...]:
         """Which of the distinct caches each layer has."""
         return tuple(map(self.distinct_caches.index, self.caches))
@@ -105,6 +109,11 @@ class Model:
     def largest_layer_tensor(self) -> int:
         """The largest tensor of a repeating layer: what a GPU copies while it reads a prompt (op_offload)."""
         return max((part.size_bytes for kind in blocks_of(self.facts).kinds for part in kind), default=0)
+
+    @cached_property
+    def n_expert_layers(self) -> Totals:
+        """Running totals: how many of the first layers have routed experts."""
+        return totals(int(size_bytes > 0) for size_bytes in self.host.experts)
 
     @cached_property
     def expert_layers(self) -> tuple[int, ...]:
@@ -133,12 +142,12 @@ class Model:
     def device_totals(self, candidate: Candidate) -> Mapping[Padding, DeviceTotals]:
         """Return all running totals of a candidate, for each kind of device."""
         return self._kept(
-            ("device", candidate.tensor_overrides, *_shape(candidate)), lambda: self._device_totals(candidate)
+            ("device", candidate.tensor_overrides, *self._shape(candidate)), lambda: self._device_totals(candidate)
         )
 
     def cache_totals(self, candidate: Candidate, padding: Padding) -> Totals:
         """Return the running totals of what the layers keep."""
-        return self._kept(("cache", _shape(candidate), padding), lambda: self._cache_totals(candidate, padding))
+        return self._kept(("cache", self._shape(candidate), padding), lambda: self._cache_totals(candidate, padding))
 
     def read_totals(self, candidate: Candidate, tokens: int) -> Totals:
         """Return the running totals of cache bytes that one more token reads when `tokens` are kept.
@@ -147,6 +156,10 @@ class Model:
         """
         context = min(candidate.context, tokens)
         return self._kept(("read", context, tokens), lambda: self._read_totals(context, tokens))
+
+    def _shape(self, candidate: Candidate) -> tuple[object, ...]:
+        """Return what the sizes of caches depend on; the size of prompt pieces only where there are windows."""
+        return candidate.context, candidate.kv_type, candidate.parallel, candidate.n_ubatch if self._is_windowed else 0
 
     def _kept(self, key: Any, make: Callable[[], T]) -> T:
         if key not in self.memo:
@@ -184,10 +197,6 @@ class Model:
         """Return running totals of what is true of each kind of cache."""
         each = [ask(cache) for cache in self.distinct_caches]
         return totals(each[kind] for kind in self._cache_kinds)
-
-
-def _shape(candidate: Candidate) -> tuple[object, ...]:
-    return candidate.context, candidate.kv_type, candidate.n_ubatch, candidate.parallel
 
 
 def study(facts: ModelFacts, budgets: Budgets) -> Model:

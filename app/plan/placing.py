@@ -12,7 +12,7 @@ from itertools import combinations
 
 from app.plan.budget import Budget
 from app.plan.fit import Family, Knowledge, shortages
-from app.plan.model import Model, Totals, totals
+from app.plan.model import Model, Totals
 from app.plan.values import Candidate, TensorOverride, Use
 from app.plan.weights import padding_of
 
@@ -219,10 +219,16 @@ class Placer:
 
     def _moving(self, base: Candidate, layers: int, kept: int) -> Candidate:
         """Return `base` with the experts of the last `layers` overridden, but those of the first `kept` of them."""
-        first = max(0, self._model.n_layers_total - layers)
+        return replace(base, tensor_overrides=self._overrides(layers, kept))
+
+    def _without_experts(self, base: Candidate, layers: int, kept: int) -> Candidate:
+        """Return `base` with its last `layers` on the one GPU, but only the first `kept` of their experts."""
+        return base.placed((layers,), self._overrides(layers, kept))
+
+    def _overrides(self, layers: int, kept: int) -> tuple[TensorOverride, ...]:
         mine = self._model.expert_layers
-        moved = mine[bisect_left(mine, first) + kept :]
-        return replace(base, tensor_overrides=self._model.moving_experts(moved))
+        first = bisect_left(mine, self._model.n_layers_total - layers)
+        return self._model.moving_experts(mine[first + kept :])
 
     def _experts_on_one(self, base: Candidate) -> Iterator[Candidate]:
         """Yield the best few of all pairs (layers on the GPU, layers whose experts are there too)."""
@@ -240,7 +246,7 @@ class Placer:
     def _repaired(self, base: Candidate, layers: int, kept: int) -> Candidate | None:
         """Return the candidate with as few experts less as the GPU needs; None when main memory is short."""
         for fewer in range(MOST_REPAIRS):
-            candidate = self.on_one(self._moving(base, layers, max(0, kept - fewer)), 0, layers)
+            candidate = self._without_experts(base, layers, max(0, kept - fewer))
             short = shortages(self.knowledge.breakdown(candidate), self.knowledge.budgets)
             if self._gpus[0].id not in short or kept <= fewer:
                 return None if self.knowledge.budgets.host.id in short else candidate
@@ -249,32 +255,34 @@ class Placer:
     def _pairs(self, base: Candidate) -> list[tuple[int, int]]:
         """Return (layers, layers that keep their experts) that a GPU seems to hold, those that read least of main
         memory first."""
-        model, total, budget = self._model, self._model.n_layers_total, self._gpus[0]
-        held = self._held(base, 0)
-        experts = model.layer_totals(base, padding_of(budget.backend)).experts
-        reads = model.read_totals(base, 2000)
-        shares = model.expert_share
-        having = totals(int(size_bytes > 0) for size_bytes in model.host.experts)
+        model, held, usable = self._model, self._held(base, 0), self._gpus[0].usable_bytes
+        experts = model.layer_totals(base, padding_of(self._gpus[0].backend)).experts
+        reads, having, share = model.read_totals(base, 2000), model.n_expert_layers, model.expert_share
+        fixed = [weights + kv - size for weights, kv, size in zip(held.weights, held.kv, experts, strict=True)]
         found: list[tuple[float, int, int]] = []
-        compute = {
-            whole: self.knowledge.breakdown(
-                self.on_one(self._moving(base, layers, 0), 0, layers)
-            ).gpus[budget.id].compute_bytes
-            for whole, layers in ((True, total), (False, max(1, total - 1)))
-        }  # fmt: skip
-        for layers in range(1, total + 1):
-            start = total - layers
-            room = budget.usable_bytes - compute[layers == total] - held.bytes(start, total)
-            first = min(start, model.n_layers)
-            room += experts[-1] - experts[first]
+        for start, compute_bytes in enumerate(self._compute_without_experts(base)):
+            shared = held.shared_bytes if start < model.n_layers else 0
+            room = usable - compute_bytes - (fixed[-1] - fixed[start] + held.output_bytes + shared)
             if room < 0:
                 continue
-            end = bisect_right(experts, experts[first] + room) - 1  # the last whose total is no more
-            kept = having[end] - having[first]
-            host = held.weights[first] - experts[first] + reads[first]
-            host += int(shares * (experts[-1] - experts[end] + experts[first]))
-            found.append((host, layers, kept))
+            end = bisect_right(experts, experts[start] + room) - 1  # the experts of the layers from here on move
+            host = (
+                fixed[start]
+                - held.kv[start]
+                + reads[start]
+                + int(share * (experts[-1] - experts[end] + experts[start]))
+            )
+            found.append((host, model.n_layers_total - start, having[end] - having[start]))
         return [(layers, kept) for _, layers, kept in sorted(found, key=lambda each: (each[0], -each[1]))]
+
+    def _compute_without_experts(self, base: Candidate) -> list[int]:
+        """Return what the GPU needs to compute with all layers from 0, 1, 2… on but without their experts."""
+        total, gpu = self._model.n_layers_total, self._gpus[0].id
+        all_layers, less = (
+            self.knowledge.breakdown(self._without_experts(base, layers, 0)).gpus[gpu].compute_bytes
+            for layers in (total, max(1, total - 1))
+        )
+        return [all_layers, *(less,) * (total - 1)]
 
     def _experts_on(self, base: Candidate, subset: Subset) -> Iterator[Candidate]:
         total = self._model.n_layers_total
