@@ -96,8 +96,11 @@ def read_plan(source: str) -> LoadPlan:
     """Return the plan in a file, or on stdin for "-"; raises BadFile or BadRequest when there is none."""
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadFile(f"Cannot read the plan {source} ({error}).", hint="Make one: pronk plan MODEL --json") from error
+    except UnicodeDecodeError as error:
+        raise BadFile(f"{source} is no plan: it is not text.", hint="Make one: pronk plan MODEL --json") from error
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise BadFile(f"Cannot read the plan {source}: {why}.", hint="Make one: pronk plan MODEL --json") from error
     try:
         document = parse_json(text)
     except ValueError as error:

@@ -35,4 +35,11 @@ def _describe(first: bytes) -> tuple[str, str]:
         return "it is a safetensors file", "Convert the folder it is in: pronk convert FOLDER --type Q4_K_M."
     if not first.strip(b"\0"):
         return "it begins with zeros, as an unfinished download does", _AGAIN
-    return f"it begins with {first[:4]!r} instead of b'GGUF'", _AGAIN
+    return f"it begins with {_shown(first[:4])} instead of GGUF", _AGAIN
+
+
+def _shown(first: bytes) -> str:
+    """Return readable bytes as they are in quotes, others in hex: "# Pr", 89 50 4e 47."""
+    if first.isascii() and first.decode("ascii").isprintable():
+        return f'"{first.decode("ascii")}"'
+    return first.hex(" ")

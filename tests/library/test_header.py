@@ -61,6 +61,8 @@ OTHERS: list[tuple[str, bytes, str]] = [
     ("zeros", b"\0" * 4096, "begins with zeros"),
     ("a zip", b"PK\3\4" + b"\0" * 60, "zip"),
     ("an old GGML file", b"tjgg" + b"\0" * 60, "before August 2023"),
+    ("a text", b"# Readme of a model\n", 'begins with "# Re" instead of GGUF'),
+    ("a picture", b"\x89PNG\r\n" + b"\0" * 60, "begins with 89 50 4e 47 instead of GGUF"),
     ("only the magic", b"GGUF", "inside its header; at least 4 bytes are missing"),
     ("big-endian", b"GGUF" + struct.pack(">IQQ", 3, 0, 0), "big-endian"),
     ("a nested array", entries(array_entry("key", 9, [b"\0" * 24])), "array of arrays"),
