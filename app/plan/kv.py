@@ -6,7 +6,7 @@ caches of its own (sparse indexers) is left to the dry run.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.library.facts import ModelFacts
 from app.plan.values import Candidate, KvType
@@ -70,8 +70,7 @@ HYBRID_BY_HEADS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class LayerCache:
+class LayerCache(NamedTuple):
     """What one layer keeps: elements of K and V for each cell, its window (0: everything), bytes for each sequence."""
 
     k_width: int = 0
@@ -100,7 +99,7 @@ def layer_caches(facts: ModelFacts) -> tuple[LayerCache, ...]:
     windows = _windows(facts)
     recurrent = _recurrent_layers(facts)
     state_bytes = _state_bytes(facts) if any(recurrent) else 0
-    heads, kv_heads = (_column(facts, f"attention.{key}") for key in ("head_count", "head_count_kv"))
+    heads, kv_heads = (layer_values(facts, f"attention.{key}") for key in ("head_count", "head_count_kv"))
     known: dict[tuple[object, ...], LayerCache] = {}
     caches = []
     for layer, kind in enumerate(zip(heads, kv_heads, windows, recurrent, strict=True)):
@@ -110,20 +109,20 @@ def layer_caches(facts: ModelFacts) -> tuple[LayerCache, ...]:
     return tuple(caches)
 
 
-def _column(facts: ModelFacts, key: str) -> tuple[object, ...]:
-    """Return the value of each layer, None where the file does not tell."""
+def _unlike_layers(facts: ModelFacts) -> list[int]:
+    """Return the first layer of each number of heads."""
+    first: dict[object, int] = {}
+    for layer, heads in enumerate(layer_values(facts, "attention.head_count")):
+        first.setdefault(heads, layer)
+    return list(first.values())
+
+
+def layer_values(facts: ModelFacts, key: str) -> tuple[object, ...]:
+    """Return a hyperparameter of each layer, None where the file does not tell."""
     value = facts.hyperparameter(key)
     if not isinstance(value, tuple):
         return (value,) * facts.n_layers
     return (*value, *(None,) * facts.n_layers)[: facts.n_layers]
-
-
-def _unlike_layers(facts: ModelFacts) -> list[int]:
-    """Return the first layer of each number of heads."""
-    first: dict[object, int] = {}
-    for layer, heads in enumerate(_column(facts, "attention.head_count")):
-        first.setdefault(heads, layer)
-    return list(first.values())
 
 
 def _caching_layers(facts: ModelFacts) -> int:

@@ -12,7 +12,7 @@ from app.plan.reasons import explain
 from app.plan.refine import Asking, hoped, refined, settled
 from app.plan.request import check_request
 from app.plan.search import Choice, Search
-from app.plan.speed import throughputs_of
+from app.plan.speed import expected_speed, throughputs_of
 from app.plan.values import (
     NOTHING_LEARNED,
     Breakdown,
@@ -89,7 +89,7 @@ def _load_plan(search: Search, choice: Choice, devices: Devices) -> LoadPlan:
         elapsed_ms=0.0,
         devices=gpus,
         host=host,
-        expected=choice.speed,
+        expected=expected_speed(search.model, candidate, search.speeds),
     )
 
 

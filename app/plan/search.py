@@ -11,8 +11,8 @@ from app.plan.fit import Knowledge, shortages
 from app.plan.kv import CONTEXT_STEP
 from app.plan.model import Model
 from app.plan.placing import NO_PIPELINE, Placer
-from app.plan.speed import Throughputs, expected_speed, task_seconds
-from app.plan.values import Candidate, ExpectedSpeed, KvType, PlanRequest, Verdict
+from app.plan.speed import Throughputs, task_seconds
+from app.plan.values import Candidate, KvType, PlanRequest, Verdict
 from app.plan.weights import pad
 
 CONTEXTS = (32768, 16384, 8192, 4096)
@@ -23,16 +23,16 @@ KV_PENALTY: dict[KvType, float] = {"f16": 1.0, "q8_0": 1.03, "q4_0": 1.1}
 
 @dataclass(frozen=True)
 class Choice:
-    """A candidate with its verdict and foretold speed."""
+    """A candidate with its verdict and the time that it is foretold to take."""
 
     candidate: Candidate
     verdict: Verdict
-    speed: ExpectedSpeed
+    task_s: float
 
     @property
     def cost_s(self) -> float:
         """The time that candidates are compared by."""
-        return task_seconds(self.speed) * KV_PENALTY[self.candidate.kv_type]
+        return self.task_s * KV_PENALTY[self.candidate.kv_type]
 
 
 @dataclass(frozen=True)
@@ -170,10 +170,10 @@ class Search:
                 return
 
     def judge(self, candidate: Candidate) -> Choice:
-        """Return a candidate with its verdict (as if it fitted) and its foretold speed."""
+        """Return a candidate with its verdict (as if it fitted) and its foretold time."""
         if candidate not in self._judged:
-            speed = expected_speed(self.model, candidate, self.speeds)
-            self._judged[candidate] = Choice(candidate, self._verdict(candidate), speed)
+            task_s = task_seconds(self.model, candidate, self.speeds)
+            self._judged[candidate] = Choice(candidate, self._verdict(candidate), task_s)
         return self._judged[candidate]
 
     def _verdict(self, candidate: Candidate) -> Verdict:

@@ -6,14 +6,15 @@ one after the other, so seconds add up. Rates are measured per device and type, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.plan.estimate import Span, Spans, spans_of
 from app.plan.model import Model
 from app.plan.throughput import Throughput, Throughputs, throughputs_of
 from app.plan.values import Candidate, ExpectedSpeed, Rate
 from app.plan.weights import HOST_PADDING
-from app.plan.work import Sums, Work, decode_s, prefill_s, query_elements, running, work_of
+from app.plan.work import Queries, Sums, Work, decode_s, prefill_s, queries_of, running, work_of
 
 __all__ = ["Throughputs", "expected_speed", "task_seconds", "throughputs_of"]
 
@@ -73,46 +74,48 @@ class _Foretelling:
     model: Model
     speeds: Throughputs
     seconds: tuple[_Seconds, ...]
-    expert_bytes: tuple[int, ...]
+    queries: Queries
+    look_back: dict[tuple[float, float], Sums] = field(default_factory=dict)
 
 
 def expected_speed(model: Model, candidate: Candidate, speeds: Throughputs) -> ExpectedSpeed:
     """Foretell tokens a second as `pronk bench` measures them, and the seconds candidates are compared by."""
     foretelling = _foretelling(model, speeds)
     places = _places(foretelling, candidate)
-    compared = TASK_PROMPT_TOKENS * _prefill_s(foretelling, candidate, places, COMPARED)
-    compared += TASK_ANSWER_TOKENS * _decode_s(foretelling, candidate, places, COMPARED)
     return ExpectedSpeed(
         prefill_tokens_per_s=1 / _prefill_s(foretelling, candidate, places, SHOWN),
         decode_tokens_per_s=1 / _decode_s(foretelling, candidate, places, SHOWN),
-        task_s=compared,
+        task_s=task_seconds(model, candidate, speeds),
     )
 
 
-def task_seconds(speed: ExpectedSpeed) -> float:
-    """Return how long the task takes that candidates are compared by: 2,000 tokens read, 300 written."""
-    return speed.task_s
+def task_seconds(model: Model, candidate: Candidate, speeds: Throughputs) -> float:
+    """Foretell how long the task takes that candidates are compared by: 2,000 tokens read, 300 written."""
+    foretelling = _foretelling(model, speeds)
+    places = _places(foretelling, candidate)
+    seconds = TASK_PROMPT_TOKENS * _prefill_s(foretelling, candidate, places, COMPARED)
+    return seconds + TASK_ANSWER_TOKENS * _decode_s(foretelling, candidate, places, COMPARED)
 
 
 def _foretelling(model: Model, speeds: Throughputs) -> _Foretelling:
     """Return the sums for this model on these devices, those of the last call when it was about the same."""
     kept: _Foretelling | None = model.memo.get("foretelling")
-    if kept is None or kept.speeds is not speeds:
+    if kept is None or kept.speeds != speeds:
         work = work_of(model.facts)
         seconds = tuple(_seconds(work, device) for device in (speeds.host, *speeds.gpus))
-        kept = _Foretelling(model, speeds, seconds, tuple(sum(part.values()) for part in work.experts))
+        kept = _Foretelling(model, speeds, seconds, queries_of(model.facts, model.caches))
         model.memo["foretelling"] = kept
     return kept
 
 
 def _seconds(work: Work, device: Throughput) -> _Seconds:
     rates = device.rates
-    expert_bytes = sum(sum(part.values()) for part in work.experts) or 1
+    expert_bytes = sum(work.each(lambda layer: sum(layer.experts.values()))) or 1
     return _Seconds(
-        running(decode_s(part, rates) for part in work.layers),
+        running(work.each(lambda layer: decode_s(layer.every, rates))),
         _read_sums(work, rates),
-        sum(decode_s(part, rates) for part in work.experts) / expert_bytes,
-        sum(prefill_s(part, rates) for part in work.experts) / expert_bytes,
+        sum(work.each(lambda layer: decode_s(layer.experts, rates))) / expert_bytes,
+        sum(work.each(lambda layer: prefill_s(layer.experts, rates))) / expert_bytes,
         decode_s(work.output, rates),
         device,
     )
@@ -120,12 +123,11 @@ def _seconds(work: Work, device: Throughput) -> _Seconds:
 
 def _read_sums(work: Work, rates: Mapping[str, Rate]) -> Sums:
     """Return running sums of the seconds of a token of a prompt; the last layer's feed-forward part is spared."""
-    sums = running(prefill_s(part, rates) for part in work.layers)
+    sums = running(work.each(lambda layer: prefill_s(layer.every, rates)))
     return (*sums[:-1], sums[-1] - prefill_s(work.last_ffn, rates))
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """What lies on one device: its layers, bytes of routed experts that a token uses, the model's output or not."""
 
     span: Span
@@ -154,7 +156,7 @@ def _places(foretelling: _Foretelling, candidate: Candidate) -> tuple[_Place, ..
 def _decode_s(foretelling: _Foretelling, candidate: Candidate, places: tuple[_Place, ...], task: _Task) -> float:
     """Return the seconds of one token of the answer."""
     seconds = ENGINE_TOKEN_S + foretelling.model.facts.n_vocab * ENGINE_VOCABULARY_S
-    look_back = _look_back(foretelling.model, candidate, task.decode_tokens)
+    look_back = _look_back(foretelling, candidate, task.decode_tokens)
     for place, known in zip(places, foretelling.seconds, strict=True):
         if place.is_empty:
             continue
@@ -167,7 +169,7 @@ def _decode_s(foretelling: _Foretelling, candidate: Candidate, places: tuple[_Pl
 
 def _prefill_s(foretelling: _Foretelling, candidate: Candidate, places: tuple[_Place, ...], task: _Task) -> float:
     """Return the seconds of one token of a prompt that is read in pieces."""
-    look_back = _look_back(foretelling.model, candidate, task.prefill_tokens)
+    look_back = _look_back(foretelling, candidate, task.prefill_tokens)
     pieces = 1 / min(PIECE_TOKENS, task.prompt_tokens)
     seconds = ENGINE_TOKEN_S / task.prompt_tokens
     for index, (place, known) in enumerate(zip(places, foretelling.seconds, strict=True)):
@@ -200,13 +202,8 @@ def _host_bytes(model: Model, candidate: Candidate, place: _Place) -> float:
     return dense + place.expert_bytes / model.expert_share
 
 
-def _look_back(model: Model, candidate: Candidate, tokens: float) -> Sums:
-    """Return running sums over layers: elements of queries × positions that each of them looks back at."""
-    key = ("look back", tokens, candidate.context)
-    if key not in model.memo:
-        model.memo[key] = running(
-            query_elements(model.facts, layer, cache) * min(cache.window or candidate.context, tokens)
-            for layer, cache in enumerate(model.caches)
-        )
-    sums: Sums = model.memo[key]
-    return sums
+def _look_back(foretelling: _Foretelling, candidate: Candidate, tokens: float) -> Sums:
+    context, sums = min(candidate.context, tokens), foretelling.look_back
+    if (context, tokens) not in sums:
+        sums[context, tokens] = foretelling.queries.look_back(context, tokens)
+    return sums[context, tokens]

@@ -1,14 +1,15 @@
 """What a token costs, layer by layer: bytes of weights by quantization type, and how attention looks back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from typing import Any, NamedTuple
 
 from app.library.facts import ModelFacts
 from app.library.ggml_types import GGML_TYPES
 from app.plan.blocks import Part, blocks_of
-from app.plan.kv import LayerCache
+from app.plan.kv import LayerCache, layer_values
 from app.plan.values import Rate
 from app.plan.weights import is_expert
 
@@ -18,18 +19,40 @@ Sums = tuple[float, ...]
 """Running sums: item i is the sum over layers 0…i−1."""
 
 
+class LayerWork(NamedTuple):
+    """A layer's matrices: those that every token meets, and its routed experts."""
+
+    every: Bytes
+    experts: Bytes
+
+
 @dataclass(frozen=True)
 class Work:
-    """A model's matrices: those every token meets, routed experts, and the output's.
+    """A model's matrices: those of each kind of layer, each layer's kind, and the output's.
 
-    last_ffn: those of `layers` that only the last token of a prompt meets, since nothing asks for the others' output
+    last_ffn: those that only the last token of a prompt meets, since nothing asks for the others' output
     (llama.cpp src/models/*.cpp: inp_out_ids before the last layer's feed-forward part).
     """
 
-    layers: tuple[Bytes, ...]
-    experts: tuple[Bytes, ...]
+    kinds: tuple[LayerWork, ...]
+    kind_of: tuple[int, ...]
     output: Bytes
     last_ffn: Bytes
+
+    @property
+    def layers(self) -> tuple[Bytes, ...]:
+        """What every token meets in each layer."""
+        return tuple(self.kinds[kind].every for kind in self.kind_of)
+
+    @property
+    def experts(self) -> tuple[Bytes, ...]:
+        """Each layer's routed experts."""
+        return tuple(self.kinds[kind].experts for kind in self.kind_of)
+
+    def each(self, seconds: Callable[[LayerWork], float]) -> list[float]:
+        """Return the seconds of each layer."""
+        of_kinds = [seconds(kind) for kind in self.kinds]
+        return [of_kinds[kind] for kind in self.kind_of]
 
     @cached_property
     def bytes_by_type(self) -> Bytes:
@@ -61,8 +84,14 @@ def _added_up(facts: ModelFacts) -> Work:
     output = others.get("output.weight") or others.get("token_embd.weight")
     last = blocks.kinds[blocks.kind_of[-1]] if blocks.kind_of else ()
     return Work(
-        tuple(blocks.each(lambda parts: _by_type(part for part in parts if not is_expert(part)))),
-        tuple(blocks.each(lambda parts: _by_type(part for part in parts if is_expert(part)))),
+        tuple(
+            LayerWork(
+                _by_type(part for part in parts if not is_expert(part)),
+                _by_type(part for part in parts if is_expert(part)),
+            )
+            for parts in blocks.kinds
+        ),
+        blocks.kind_of,
         {output.ggml_type: output.size_bytes} if output else {},
         _by_type(part for part in last if part.name.startswith("ffn_") and not is_expert(part)),
     )
@@ -97,19 +126,35 @@ def running(values: Iterable[float]) -> Sums:
     return tuple(accumulate(values, initial=0.0))
 
 
-def query_elements(facts: ModelFacts, layer: int, cache: LayerCache) -> float:
-    """Return the elements of a layer's queries (heads × head size) that look back at what its cache keeps."""
-    key = ("queries", layer)
-    if key not in facts.sums:
-        heads, kv_heads = _at(facts, "attention.head_count", layer), _at(facts, "attention.head_count_kv", layer)
-        shared = max(1.0, heads / (kv_heads or heads or 1.0))
-        facts.sums[key] = (cache.k_width + (cache.v_width or cache.k_width)) / 2 * shared
-    elements: float = facts.sums[key]
-    return elements
+class Query(NamedTuple):
+    """A layer's queries: their elements (heads × head size), and the window they look back through (0: everything)."""
+
+    elements: float
+    window: int
 
 
-def _at(facts: ModelFacts, key: str, layer: int) -> float:
-    value = facts.hyperparameter(key, 0)
-    if isinstance(value, tuple):
-        return float(value[layer]) if layer < len(value) else 0.0
-    return float(value or 0)
+@dataclass(frozen=True)
+class Queries:
+    """The queries of each kind of layer, and each layer's kind."""
+
+    kinds: tuple[Query, ...]
+    kind_of: tuple[int, ...]
+
+    def look_back(self, context: float, tokens: float) -> Sums:
+        """Return running sums over layers: elements of queries × positions that each of them looks back at."""
+        each = [query.elements * min(query.window or context, tokens) for query in self.kinds]
+        return running(each[kind] for kind in self.kind_of)
+
+
+def queries_of(facts: ModelFacts, caches: Sequence[LayerCache]) -> Queries:
+    """Return the queries of a model whose layers keep this."""
+    heads, kv_heads = (layer_values(facts, f"attention.{key}") for key in ("head_count", "head_count_kv"))
+    rows = list(zip(heads, kv_heads, caches, strict=True))
+    kinds = {row: kind for kind, row in enumerate(dict.fromkeys(rows))}
+    return Queries(tuple(_query(*row) for row in kinds), tuple(kinds[row] for row in rows))
+
+
+def _query(heads: Any, kv_heads: Any, cache: LayerCache) -> Query:
+    n_heads, n_kv_heads = float(heads or 0), float(kv_heads or 0)
+    shared = max(1.0, n_heads / (n_kv_heads or n_heads or 1.0))
+    return Query((cache.k_width + (cache.v_width or cache.k_width)) / 2 * shared, cache.window)

@@ -7,7 +7,7 @@ import pytest
 from app.library.facts import ModelFacts
 from app.plan.budget import budgets_of
 from app.plan.model import study
-from app.plan.speed import expected_speed, task_seconds
+from app.plan.speed import expected_speed
 from app.plan.throughput import throughputs_of
 from app.plan.values import Candidate, ExpectedSpeed, Learned, Pace, Rate
 from app.plan.work import work_of
@@ -49,7 +49,7 @@ def test_reading_multiplies_with_every_weight_but_the_output() -> None:
 def test_twice_the_rate_is_twice_the_speed_and_looking_back_costs() -> None:
     slow, fast = (foretold(MODEL, measured("CPU", Rate(rate, 10 * rate))) for rate in (10e9, 20e9))
     assert fast.decode_tokens_per_s == pytest.approx(2 * slow.decode_tokens_per_s, rel=0.02)
-    assert task_seconds(slow) == pytest.approx(2 * task_seconds(fast), rel=0.02)
+    assert slow.task_s == pytest.approx(2 * fast.task_s, rel=0.02)
     looking = foretold(MODEL, measured("CPU", Rate(10e9, 100e9), replace(FREE, attention_decode_s=1e-9)))
     assert looking.decode_tokens_per_s < slow.decode_tokens_per_s
     assert looking.prefill_tokens_per_s == slow.prefill_tokens_per_s
