@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,7 @@ class ModelsPage(QWidget):
         self.plans.target(row.judged if row is not None else None)
         if row is not None:
             row.unfold(self.panel)
+        self._order_tabs()
 
     def _on_files(self, names: list[str]) -> None:
         for name in names:
@@ -112,6 +114,16 @@ class ModelsPage(QWidget):
                 self._list.insertWidget(at, row)
         self.rows = rows
         self._empty.setVisible(not rows)
+        self._order_tabs()
+
+    def _order_tabs(self) -> None:
+        """Let Tab go as the eye does: every card with the plan that is unfolded in it, then the measuring."""
+        stops: list[QWidget] = []
+        for row in self.rows:
+            stops += row.buttons()
+            stops += focus_chain(self.panel) if row.isAncestorOf(self.panel) else ()
+        for first, second in pairwise([*stops, *focus_chain(self.measure)]):
+            QWidget.setTabOrder(first, second)
 
     def _row(self, judged: JudgedModel) -> ModelRow:
         row = ModelRow(judged)
@@ -136,3 +148,13 @@ class ModelsPage(QWidget):
             self.tr("{0} is off the list. Its file stays where it is.").format(removed.name),
             lambda: self._library.restore(removed),
         )
+
+
+def focus_chain(widget: QWidget) -> list[QWidget]:
+    """Return what Tab stops at inside a widget, in its order."""
+    inside, at = [], widget.nextInFocusChain()
+    while at is not widget:
+        if widget.isAncestorOf(at) and at.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            inside.append(at)
+        at = at.nextInFocusChain()
+    return inside

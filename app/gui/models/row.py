@@ -56,6 +56,10 @@ class ModelRow(QFrame):
         for button in (self._chat, self.plan_button):
             button.setVisible(not judged.problem)
 
+    def buttons(self) -> tuple[QWidget, ...]:
+        """Return what can be pressed, as it is laid out."""
+        return self.plan_button, self._chat, self._remove
+
     def unfold(self, panel: QWidget | None) -> None:
         """Show the plan panel in the card; None folds the card."""
         self.plan_button.setChecked(panel is not None)

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from app.actions.context import Pronk
 from app.actions.models import add_model
 from app.core.paths import Home
+from app.gui.models.page import focus_chain
 from app.gui.models.picker_row import PickerRow
 from app.gui.window import Window
 from tests.support.models import gemma3_gguf
@@ -29,6 +30,23 @@ def test_remove_can_be_undone(qtbot: QtBot, open_window: OpenWindow) -> None:
     undo = next(button for button in window.models.notice.findChildren(QPushButton) if button.text() == "Undo")
     qtbot.mouseClick(undo, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(window.models.rows) == 1)
+
+
+def test_tab_goes_from_card_to_card_and_through_the_unfolded_plan(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window()
+    page = window.models
+    window.show_page("models")
+    qtbot.waitUntil(lambda: len(page.rows) == 1)
+    row = page.rows[0]
+    last = row.buttons()[-1]
+    assert page.measure.isAncestorOf(focus_chain(page)[focus_chain(page).index(last) + 1])
+    row.plan_button.click()
+    qtbot.waitUntil(lambda: page.panel.isVisible())
+    stops = focus_chain(page)
+    at = [stops.index(button) for button in row.buttons()]
+    assert at == sorted(at)
+    assert page.panel.isAncestorOf(stops[at[-1] + 1])
+    assert page.measure.isAncestorOf(stops[-1])
 
 
 def test_a_broken_file_is_refused_in_words(qtbot: QtBot, open_window: OpenWindow, tmp_path: Path) -> None:
