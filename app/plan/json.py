@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from app.core.errors import BadRequest
+from app.plan.given import check_document
 from app.plan.values import DevicePlan, ExpectedSpeed, LoadPlan, TensorOverride
 
 PLAIN_FIELDS = (
@@ -41,8 +42,10 @@ def plan_document(plan: LoadPlan) -> dict[str, Any]:
 
 
 def plan_from_document(document: Mapping[str, Any]) -> LoadPlan:
-    """Return the plan that a document holds; raises BadRequest when fields are missing or of a wrong kind."""
+    """Return the plan that a document holds; raises BadRequest for fields that are missing or make no sense."""
     try:
+        others = [{**other, "alternatives": ()} for other in document.get("alternatives", ())]
+        check_document(document)
         return LoadPlan(
             **{name: document[name] for name in PLAIN_FIELDS},
             tensor_split=tuple(int(share) for share in document["tensor_split"]),
@@ -51,9 +54,9 @@ def plan_from_document(document: Mapping[str, Any]) -> LoadPlan:
             host=DevicePlan(**document["host"]),
             expected=ExpectedSpeed(**document["expected"]),
             reasons=tuple(str(reason) for reason in document.get("reasons", ())),
-            alternatives=tuple(plan_from_document(other) for other in document.get("alternatives", ())),
+            alternatives=tuple(plan_from_document(other) for other in others),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadRequest(
             f"This is no plan of Pronk ({type(error).__name__}: {error}).",
             hint="Make one with: pronk plan MODEL --json",
