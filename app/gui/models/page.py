@@ -152,8 +152,9 @@ class ModelsPage(QWidget):
 
 def focus_chain(widget: QWidget) -> list[QWidget]:
     """Return what Tab stops at inside a widget, in its order."""
-    inside, at = [], widget.nextInFocusChain()
-    while at is not widget:
+    inside: list[QWidget] = []
+    at = widget.nextInFocusChain()
+    while at is not None and at is not widget:
         if widget.isAncestorOf(at) and at.focusPolicy() & Qt.FocusPolicy.TabFocus:
             inside.append(at)
         at = at.nextInFocusChain()
