@@ -6,7 +6,7 @@ always the least, so no other deal over the same GPUs puts more layers on them.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 
@@ -49,6 +49,7 @@ class Placer:
     """Makes candidates from a base (context, KV type, ubatch) that fit as far as is known."""
 
     knowledge: Knowledge
+    _held_by: dict[tuple[Candidate, int], Held] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def _model(self) -> Model:
@@ -72,17 +73,25 @@ class Placer:
         order = sorted(indices, key=lambda i: -self._gpus[i].usable_bytes)
         return [tuple(sorted(order[:size])) for size in range(1, len(order) + 1)]
 
-    def layers_on(self, base: Candidate, layers: int) -> Iterator[Candidate]:
-        """Yield `base` with exactly so many layers on GPUs: on the sets of few GPUs that hold them, or on all."""
+    def without_gpus(self, base: Candidate) -> Candidate:
+        """Return `base` with nothing on GPUs."""
+        return base.placed((0,) * len(self._gpus))
+
+    def layers_on(self, base: Candidate, layers: int, or_nearest: bool = False) -> Iterator[Candidate]:
+        """Yield `base` with exactly so many layers on GPUs, on the sets of few GPUs that hold them.
+
+        or_nearest: where none does, on all GPUs.
+        """
         if layers == 0 or not self._gpus:
-            yield base.placed((0,) * len(self._gpus))
+            yield self.without_gpus(base)
             return
+        needs_last = or_nearest or bool(self.knowledge.lessons)  # which may teach that less is needed than computed
         found_on = 0
         nearest: Candidate | None = None
         for subset in self._subsets:
             if found_on and len(subset) > found_on + 1:
                 return
-            if self._are_too_small(base, subset, layers) and subset != self._subsets[-1]:
+            if self._are_too_small(base, subset, layers) and not (needs_last and subset == self._subsets[-1]):
                 continue
             for candidate in self._dealt(base, subset, layers):
                 nearest = candidate
@@ -90,7 +99,7 @@ class Placer:
                     found_on = found_on or len(subset)
                     yield candidate
                     break
-        if not found_on and nearest is not None:
+        if or_nearest and not found_on and nearest is not None:
             yield nearest
 
     @property
@@ -204,6 +213,12 @@ class Placer:
         return {index: breakdown.gpus.get(self._gpus[index].id, Use()).compute_bytes for index in subset}
 
     def _held(self, base: Candidate, index: int) -> Held:
+        held = self._held_by.get((base, index))
+        if held is None:
+            held = self._held_by[base, index] = self._totals_held(base, index)
+        return held
+
+    def _totals_held(self, base: Candidate, index: int) -> Held:
         padding = padding_of(self._gpus[index].backend)
         sums, weights = self._model.layer_totals(base, padding), self._model.weights[padding]
         rest = tuple(a - b for a, b in zip(sums.weights, sums.moved, strict=True)) if sums.moved[-1] else sums.weights

@@ -4,7 +4,7 @@ Rungs: everything on GPUs; a smaller KV type; smaller prompt pieces; experts in 
 that fit the least predicted time wins; f16 KV is kept where another type wins nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from app.plan.fit import Knowledge, shortages
@@ -59,8 +59,8 @@ class Search:
         if self.request.context == "max":
             return self._largest(goal)
         for context in self._contexts():
-            choice = self.at(context, goal.verdict)
-            if RANKS[choice.verdict] >= RANKS[goal.verdict]:
+            choice = self._found(context, goal.verdict)
+            if choice is not None and RANKS[choice.verdict] >= RANKS[goal.verdict]:
                 return choice
         return goal
 
@@ -80,56 +80,59 @@ class Search:
 
     def _largest(self, goal: Choice) -> Choice:
         """Bisect for the largest context, in steps of 256, that keeps the verdict of the least one."""
-        kept: dict[int, Choice] = {}
+        kept: dict[int, Choice | None] = {}
 
         def holds(blocks: int) -> bool:
-            kept[blocks] = self.at(blocks * CONTEXT_STEP, goal.verdict)
-            return RANKS[kept[blocks].verdict] >= RANKS[goal.verdict]
+            kept[blocks] = choice = self._found(blocks * CONTEXT_STEP, goal.verdict)
+            return choice is not None and RANKS[choice.verdict] >= RANKS[goal.verdict]
 
         first, last = (
             pad(context, CONTEXT_STEP) // CONTEXT_STEP for context in (self.least_context, self.trained_context)
         )
         found = largest(holds, first, last)
-        return goal if found is None else kept[found]
+        return (found is not None and kept[found]) or goal
 
-    def at(self, context: int, least_verdict: Verdict = "cpu") -> Choice:
-        """Return the best candidate at this context; candidates of a lesser verdict need not be looked for."""
-        key, memo = ("at", context, least_verdict), self.knowledge.memo
+    def at(self, context: int) -> Choice:
+        """Return the best candidate at this context; its verdict is too_big when nothing fits."""
+        return self._found(context, "cpu") or self._nearest(context)
+
+    def _found(self, context: int, least_verdict: Verdict) -> Choice | None:
+        """Return the best that fits at this context; of a lesser verdict nothing needs to be looked for."""
+        key, memo = ("found", context, least_verdict), self.knowledge.memo
         if key not in memo:
-            memo[key] = self._at(context, least_verdict)
-        choice: Choice = memo[key]
+            fitting = self._fitting_at(context, least_verdict)
+            memo[key] = min(fitting, key=lambda choice: choice.cost_s, default=None)
+        choice: Choice | None = memo[key]
         return choice
 
-    def _at(self, context: int, least_verdict: Verdict) -> Choice:
-        placer, bases = Placer(self.knowledge), self._bases(pad(context, CONTEXT_STEP))
-        wholes = self._wholes(placer, bases)
-        fitting = self._fitting(wholes)
+    def _fitting_at(self, context: int, least_verdict: Verdict) -> list[Choice]:
+        placer, bases = Placer(self.knowledge), self._bases(context)
+        wholes = self._fitting(self._wholes(placer, bases))
+        if least_verdict == "gpu":
+            return wholes
         # Where GPUs are the faster memory, nothing beats having everything there.
-        if fitting and _quickest(fitting).cost_s <= self._unhelped_s(placer, bases):
-            return _quickest(fitting)
-        others: list[Candidate] = []
-        if least_verdict != "gpu":
-            others = list(self._placements(placer, bases))
-            fitting += self._fitting(others)
-        if fitting:
-            return _quickest(fitting)
-        nearest = min((*wholes, *others), key=self._missing)
-        return replace(self.judge(nearest), verdict="too_big")
+        if wholes and min(choice.cost_s for choice in wholes) <= self.judge(placer.without_gpus(bases[0])).cost_s:
+            return wholes
+        return wholes + self._fitting(self._placements(placer, bases))
+
+    def _nearest(self, context: int) -> Choice:
+        """Return what lacks the least, as too big: everything on GPUs, or nothing."""
+        placer, bases = Placer(self.knowledge), self._bases(context)
+        tried = [each for base in bases for each in placer.layers_on(base, self._most_layers, or_nearest=True)]
+        if self.request.gpu_layers is None:
+            tried += [placer.without_gpus(base) for base in bases]
+        return replace(self.judge(min(tried, key=self._missing)), verdict="too_big")
 
     def _wholes(self, placer: Placer, bases: list[Candidate]) -> list[Candidate]:
         """Return the uppermost rung's candidates; bases come by cost: on one GPU the first that fits will do."""
         found: list[Candidate] = []
         for base in bases:
             found += placer.layers_on(base, self._most_layers)
-            if len(self.knowledge.budgets.gpus) < 2 and self.knowledge.fits(found[-1]):
+            if len(self.knowledge.budgets.gpus) < 2 and found and self.knowledge.fits(found[-1]):
                 break
         return found
 
-    def _unhelped_s(self, placer: Placer, bases: list[Candidate]) -> float:
-        """Return the time without a GPU."""
-        return self.judge(next(placer.layers_on(bases[0], 0))).cost_s
-
-    def _fitting(self, candidates: list[Candidate]) -> list[Choice]:
+    def _fitting(self, candidates: Iterable[Candidate]) -> list[Choice]:
         return [self.judge(candidate) for candidate in candidates if self.knowledge.fits(candidate)]
 
     @property
@@ -144,8 +147,8 @@ class Search:
         return sum(shortages(self.knowledge.breakdown(candidate), self.knowledge.budgets).values())
 
     def _bases(self, context: int) -> list[Candidate]:
-        """Return the candidates without GPU, one for each KV type and size of prompt pieces."""
-        request = self.request
+        """Return the candidates without GPU, one for each KV type and size of prompt pieces, by cost."""
+        request, context = self.request, pad(context, CONTEXT_STEP)
         types: tuple[KvType, ...] = ("f16", "q8_0") if request.kv_type == "auto" else (request.kv_type,)
         return [
             Candidate(0, context, kv_type, n_ubatch, request.parallel, outputs(request, n_ubatch))
@@ -164,7 +167,7 @@ class Search:
             yield from placer.most_layers(base)
         # They come by cost: of those without a GPU the first that fits will do.
         for base in bases:
-            without = next(placer.layers_on(base, 0))
+            without = placer.without_gpus(base)
             yield without
             if self.knowledge.fits(without):
                 return
@@ -190,10 +193,6 @@ def outputs(request: PlanRequest, n_ubatch: int) -> int:
     """
     each = n_ubatch if request.all_outputs else min(n_ubatch, request.parallel * (1 + request.draft_tokens))
     return max(request.parallel, each)
-
-
-def _quickest(choices: list[Choice]) -> Choice:
-    return min(choices, key=lambda choice: choice.cost_s)
 
 
 def largest(holds: Callable[[int], bool], low: int, high: int) -> int | None:
