@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
-from typing import IO, Any
+from typing import IO, Any, Protocol
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -18,6 +18,13 @@ USER_AGENT = "pronk"
 _LINKED = ("X-Linked-Etag", "X-Linked-Size")
 
 
+class Body(Protocol):
+    """What a response is read from."""
+
+    def read1(self, size: int, /) -> bytes:
+        """Return what is there, at most `size` bytes; waits for the first."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """A response: its status, headers of the last host, the hub's own words about the file, the body to read from."""
@@ -25,7 +32,7 @@ class Answer:
     status: int
     headers: Message
     linked: Mapping[str, str]
-    body: IO[bytes]
+    body: Body
 
     @property
     def etag(self) -> str:
@@ -72,7 +79,7 @@ def request(file: RemoteFile, method: str, more: Mapping[str, str]) -> Iterator[
                 yield Answer(200, error.headers, redirects.linked, error)
                 return
             raise _refusal(file, error) from error
-    except (URLError, http.client.HTTPException, OSError) as error:
+    except (URLError, http.client.HTTPException, OSError, ValueError) as error:  # ValueError: a redirect to no address
         raise _unreachable(file, error) from error
 
 
@@ -80,13 +87,18 @@ def _unreachable(file: RemoteFile, error: Exception) -> NetworkError:
     reason: Any = getattr(error, "reason", error)
     told = "it did not answer in time" if isinstance(reason, TimeoutError) else str(reason) or type(reason).__name__
     return NetworkError(
-        f"Cannot fetch {file.name} from {urlsplit(file.url).netloc}: {told}.",
+        f"Cannot fetch {file.name} from {_host(file)}: {told}.",
         hint="Check the connection, then try again. A mirror is chosen with HF_ENDPOINT.",
     )
 
 
+def _host(file: RemoteFile) -> str:
+    """Return the hub's host and port, without what stands before an @: it may be a password."""
+    return urlsplit(file.url).netloc.rpartition("@")[2]
+
+
 def _refusal(file: RemoteFile, error: HTTPError) -> AppError:
-    host, code = urlsplit(file.url).netloc, (error.headers.get("X-Error-Code") or "")
+    host, code = _host(file), (error.headers.get("X-Error-Code") or "")
     if code == "GatedRepo" or error.code == 403:
         return NetworkError(
             f"{host} does not hand out {file.name} (status {error.code}): access must be asked for.",

@@ -53,7 +53,8 @@ def remote_file(text: str, environment: Mapping[str, str]) -> RemoteFile:
     prefix, rest = text[:3], text[3:]
     segments = rest.split("/")
     organization, repository, path = (*segments[:2], "/".join(segments[2:])) if len(segments) > 2 else ("", "", "")
-    is_whole = all(_OWNER.fullmatch(part) and part.strip(".") for part in (organization, repository))
+    is_named = path.isprintable() and "\\" not in path
+    is_whole = is_named and all(_OWNER.fullmatch(part) and part.strip(".") for part in (organization, repository))
     if not is_whole or any(not part.strip(".") for part in path.split("/")) or not path.lower().endswith(".gguf"):
         raise BadRequest(
             f"{text} names no model file.",
@@ -72,7 +73,7 @@ def parts_of(file: RemoteFile) -> tuple[RemoteFile, ...]:
     if match is None:
         return (file,)
     stem, number, count, suffix = match.groups()
-    if int(number) != 1 or int(count) > MOST_PARTS:
+    if int(number) != 1 or not 1 <= int(count) <= MOST_PARTS:
         raise BadRequest(
             f"{file.name} is part {int(number)} of {int(count)} of a model.",
             hint=f"Name the first part: {stem}-00001-of-{count}{suffix}",
@@ -85,9 +86,20 @@ def parts_of(file: RemoteFile) -> tuple[RemoteFile, ...]:
 
 def _hugging_face(environment: Mapping[str, str]) -> Endpoint:
     url = (environment.get("HF_ENDPOINT") or HUGGING_FACE).rstrip("/")
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
-        raise BadRequest(f"HF_ENDPOINT is no address: {url}", hint=f"Write it as {HUGGING_FACE}, or unset it.")
+    if not _is_address(url):
+        hint = f"Write it as {HUGGING_FACE}, without a user's name, or unset it."
+        raise BadRequest(f"HF_ENDPOINT is no address: {url.rpartition('@')[2]}", hint=hint)
     return Endpoint(url, "/{repository}/resolve/main/{path}", _token(environment))
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+        )
+    except ValueError:  # a port that is none, brackets without an end
+        return False
 
 
 def _model_scope() -> Endpoint:
@@ -95,9 +107,19 @@ def _model_scope() -> Endpoint:
 
 
 def _token(environment: Mapping[str, str]) -> str:
-    """Return the user's token as Hugging Face's own tools find it: HF_TOKEN, else the file that a login wrote."""
-    if token := environment.get("HF_TOKEN", "").strip():
-        return token
+    """Return the user's token as Hugging Face's own tools find it: HF_TOKEN, else the file that a login wrote.
+
+    Raises BadRequest, without saying it, for one that cannot be sent.
+    """
+    token = environment.get("HF_TOKEN", "").strip() or _stored_token(environment)
+    if not (token.isascii() and token.isprintable()):
+        raise BadRequest(
+            "The token for Hugging Face has signs that no token has.", hint="Check HF_TOKEN, or log in anew."
+        )
+    return token
+
+
+def _stored_token(environment: Mapping[str, str]) -> str:
     home = environment.get("HF_HOME") or str(Path("~/.cache/huggingface").expanduser())
     try:
         return Path(environment.get("HF_TOKEN_PATH") or f"{home}/token").read_text(encoding="utf-8").strip()

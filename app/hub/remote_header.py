@@ -7,6 +7,7 @@ headers reads it like any model. It must never be loaded: its weights are zeros.
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -21,6 +22,10 @@ from app.hub.names import RemoteFile, parts_of
 MIB = 2**20
 STEPS_BYTES = (1 * MIB, 4 * MIB, 16 * MIB)
 """How much is known after each request; a header is complete after one or two, with large vocabularies three."""
+
+PATIENCE_S, SLOWEST_BYTES_PER_S = 15.0, 8000
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", re.ASCII)
 
 ReadHeader = Callable[["RemoteSource"], object]
 """Reads a header from a source, as far as it goes; raises BadFile when it is none."""
@@ -78,21 +83,32 @@ class RemoteSource:
         if answer.status != 206:
             # The whole file comes: only its beginning is read, and there is no way to ask for more of it.
             self._whole_answer, start, end = True, 0, STEPS_BYTES[-1]
-        size_bytes = _size_of(answer)
+        size_bytes = _size_of(answer, start)
         if start and (answer.etag, size_bytes) != (self.etag, self.size_bytes):
             raise NetworkError(f"{self.name} changed while it was read.", hint="Try again.")
         self.etag, self.size_bytes = answer.etag, size_bytes
         wanted = min(end, size_bytes) - start
-        got = answer.body.read(wanted)
+        got = self._read(answer, wanted)
         if len(got) < wanted:
             raise NetworkError(f"The connection broke while {self.name} was read.", hint="Try again.")
         self.data = self.data[:start] + got
 
+    def _read(self, answer: Answer, wanted: int) -> bytes:
+        """Read so many bytes, fewer where they end; a server that sends a byte now and then is given up."""
+        parts, got, start_s = list[bytes](), 0, time.monotonic()
+        while got < wanted and (part := answer.body.read1(wanted - got)):
+            parts.append(part)
+            got += len(part)
+            if time.monotonic() - start_s > PATIENCE_S + got / SLOWEST_BYTES_PER_S:
+                raise NetworkError(f"{self.name} comes too slowly.", hint="Check the connection, then try again.")
+        return b"".join(parts)
 
-def _size_of(answer: Answer) -> int:
-    match = re.fullmatch(r"bytes \d+-\d+/(\d+)", answer.headers.get("Content-Range", "").strip())
-    length = match[1] if match else answer.linked.get("X-Linked-Size") or answer.headers.get("Content-Length") or ""
-    if not length.isdigit() or (answer.status == 206 and not match):
+
+def _size_of(answer: Answer, start: int) -> int:
+    match = _RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
+    length = match[2] if match else answer.linked.get("X-Linked-Size") or answer.headers.get("Content-Length") or ""
+    is_part = match is not None and int(match[1]) == start
+    if not _LENGTH.fullmatch(length) or (answer.status == 206 and not is_part):
         raise NetworkError("The server does not say how long the file is.", hint="Try again later.")
     return int(length)
 
@@ -126,7 +142,7 @@ def _still_holds(file: RemoteFile, folder: Path) -> bool:
 
 def _head_size(answer: Answer, known: _Known) -> int:
     length = answer.linked.get("X-Linked-Size") or answer.headers.get("Content-Length") or ""
-    return int(length) if length.isdigit() else known.size_bytes
+    return int(length) if _LENGTH.fullmatch(length) else known.size_bytes
 
 
 def _place(file: RemoteFile, folder: Path) -> Path:

@@ -14,6 +14,7 @@ from app.actions.remote import header_of_remote
 from app.core.errors import AppError, BadFile, BadRequest, NetworkError, NotYet
 from app.core.paths import Home
 from app.hub import http
+from app.hub import remote_header as module
 from app.hub.names import Endpoint, RemoteFile, parts_of, remote_file
 from app.hub.remote_header import remote_header
 from app.library.facts_reader import read_facts
@@ -93,6 +94,27 @@ def test_server_that_does_not_answer(hub: Hub, pronk: Pronk, monkeypatch: pytest
     monkeypatch.setattr(http, "TIMEOUT_S", 0.3)
     hub.is_silent = True
     with pytest.raises(NetworkError, match="did not answer in time"):
+        header_of_remote(pronk, NAME)
+
+
+def test_server_that_sends_a_byte_now_and_then(hub: Hub, pronk: Pronk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.3)
+    hub.drips = True
+    with pytest.raises(NetworkError, match="too slowly"):
+        header_of_remote(pronk, NAME)
+
+
+@pytest.mark.parametrize("target", ["http://[::1/x", "http://x..y/x", PATH, "file:///etc/passwd"])
+def test_redirects_to_nowhere(hub: Hub, pronk: Pronk, target: str) -> None:
+    hub.redirect = target
+    with pytest.raises(NetworkError, match="SmolLM2"):
+        header_of_remote(pronk, NAME)
+
+
+@pytest.mark.parametrize("told", [f"bytes 0-1/{'9' * 40}", f"bytes 0-1/{'9' * 5000}", "bytes 5-1/10", "bytes 0-1/*"])
+def test_lengths_that_no_file_has(hub: Hub, pronk: Pronk, told: str) -> None:
+    hub.content_range = told
+    with pytest.raises(NetworkError, match="how long the file is"):
         header_of_remote(pronk, NAME)
 
 
@@ -202,7 +224,18 @@ def test_header_is_never_taken_for_a_model(hub: Hub, pronk: Pronk) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["hf:", "hf:org", "hf:org/repo", "hf:org/repo/file.bin", "hf:../x/f.gguf", "hf:o/r/../f.gguf", "hf:o/r/.gguf/"],
+    [
+        "hf:",
+        "hf:org",
+        "hf:org/repo",
+        "hf:org/repo/file.bin",
+        "hf:../x/f.gguf",
+        "hf:o/r/../f.gguf",
+        "hf:o/r/.gguf/",
+        "hf:o/r/..\\..\\f.gguf",
+        "hf:o/r/a\n\x1b.gguf",
+        "hf:o/r/\udcff.gguf",
+    ],
 )
 def test_names_that_name_no_file(text: str) -> None:
     with pytest.raises(BadRequest, match="names no model file"):
@@ -215,6 +248,16 @@ def test_addresses() -> None:
     assert remote_file("hf:o/r/f.gguf", {"HF_ENDPOINT": "https://mirror.org/"}).url.startswith("https://mirror.org/o/r")
     with pytest.raises(BadRequest, match="HF_ENDPOINT"):
         remote_file("hf:o/r/f.gguf", {"HF_ENDPOINT": "mirror"})
+    for address in ("http://[::1", "http://h:port", "http://user:secret@h"):
+        with pytest.raises(BadRequest, match="HF_ENDPOINT is no address") as caught:
+            remote_file("hf:o/r/f.gguf", {"HF_ENDPOINT": address})
+        assert "secret" not in f"{caught.value.message} {caught.value.hint}"
+    for token in ("a\nb", "geheim…"):
+        with pytest.raises(BadRequest, match="token") as caught:
+            remote_file("hf:o/r/f.gguf", {"HF_TOKEN": token})
+        assert token not in f"{caught.value.message} {caught.value.hint}"
+    with pytest.raises(BadRequest, match="part 1 of 0"):
+        parts_of(remote_file("hf:o/r/f-00001-of-00000.gguf", {}))
     first = remote_file("hf:o/r/f-00001-of-00003.gguf", {})
     assert [part.path for part in parts_of(first)] == [f"f-0000{n}-of-00003.gguf" for n in (1, 2, 3)]
 

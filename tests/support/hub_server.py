@@ -34,6 +34,12 @@ class Hub:
     ignores_ranges: bool = False
     breaks_after_bytes: int | None = None
     is_silent: bool = False
+    drips: bool = False
+    """Send a byte ten times a second."""
+    redirect: str = ""
+    """Where every request is sent to."""
+    content_range: str = ""
+    """What every answer says of its range."""
     seen: list[Seen] = field(default_factory=list)
     url: str = ""
     _release: threading.Event = field(default_factory=threading.Event)
@@ -62,7 +68,9 @@ class _Handler(BaseHTTPRequestHandler):
         if hub.is_silent:
             hub._release.wait()
             return
-        if self.path in hub.statuses:
+        if hub.redirect:
+            self._answer(302, {"Location": hub.redirect})
+        elif self.path in hub.statuses:
             status, code = hub.statuses[self.path]
             self._answer(status, {"X-Error-Code": code} if code else {})
         elif hub.moved_to and self.path != hub.moved_to:
@@ -83,7 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, headers, data)
             return
         start, end = int(match[1]), min(int(match[2]) + 1, len(data))
-        self._answer(206, {**headers, "Content-Range": f"bytes {start}-{end - 1}/{len(data)}"}, data[start:end])
+        told = self.hub.content_range or f"bytes {start}-{end - 1}/{len(data)}"
+        self._answer(206, {**headers, "Content-Range": told}, data[start:end])
 
     def _answer(self, status: int, headers: dict[str, str], body: bytes = b"") -> None:
         self.send_response(status)
@@ -95,6 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
         cut = self.hub.breaks_after_bytes
         self.close_connection = self.close_connection or cut is not None
         try:
+            while self.hub.drips and not self.hub._release.wait(0.1):
+                self.wfile.write(b"G")
             self.wfile.write(body if cut is None else body[:cut])
         except OSError:
             return  # a client that has read enough
