@@ -10,6 +10,8 @@ from typing import Any
 from app.actions.context import Pronk
 from app.cli.numbers import port, positive
 from app.cli.output import Output, add_events
+from app.cli.plan_options import LEAST_MEMORY_BYTES
+from app.core.errors import BadRequest
 from app.core.units import format_size, parse_size
 
 NOT_SECRET = "llama.cpp's RPC protocol is neither encrypted nor authenticated."
@@ -45,8 +47,7 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
     if arguments.watch_stdin:
         watch_stdin(stop.set, stop.set)
     output = Output(arguments)
-    memory_bytes = None if arguments.memory is None else parse_size(arguments.memory)
-    options = LendOptions(arguments.host, arguments.port, arguments.threads, memory_bytes)
+    options = LendOptions(arguments.host, arguments.port, arguments.threads, _lent_bytes(arguments.memory))
     warning = HERE_ONLY if is_loopback(options.host) else OPEN_TO_THE_NETWORK.format(host=options.host)
     print(warning, file=sys.stderr, flush=True)
 
@@ -58,6 +59,18 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
     lend_memory(pronk, options, on_event, stop)
     output.done({})
     return 0
+
+
+def _lent_bytes(text: str | None) -> int | None:
+    if text is None:
+        return None
+    size_bytes = parse_size(text)
+    if size_bytes < LEAST_MEMORY_BYTES:
+        raise BadRequest(
+            f"--memory {text}: {format_size(size_bytes)} is too little to lend.",
+            hint=f"Lend at least {format_size(LEAST_MEMORY_BYTES)}, for example --memory 8GB.",
+        )
+    return size_bytes
 
 
 def _tell(event: Mapping[str, Any]) -> None:

@@ -115,6 +115,13 @@ def test_port_in_use_and_foreign_address_are_told() -> None:
     assert "never to the internet" in done.stderr
 
 
+def test_memory_that_holds_no_model_is_not_lent() -> None:
+    refused = run_pronk("worker", "--memory", "8")
+    assert refused.returncode == 1
+    assert "--memory 8: 8 B is too little to lend" in refused.stderr
+    assert "8GB" in refused.stderr
+
+
 def test_endpoint_that_hangs_costs_a_note_in_time(pronk: Pronk) -> None:
     start_s = time.monotonic()
     with listening(silent) as endpoint:
