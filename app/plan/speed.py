@@ -6,7 +6,7 @@ one after the other, so seconds add up. Rates are measured per device and type, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from app.plan.estimate import Span, Spans, spans_of
@@ -98,14 +98,19 @@ def task_seconds(model: Model, candidate: Candidate, speeds: Throughputs) -> flo
 
 
 def _foretelling(model: Model, speeds: Throughputs) -> _Foretelling:
-    """Return the sums for this model on these devices, those of the last call when it was about the same."""
+    """Return the sums for this model on these devices, those of the last plan when they computed as fast."""
     kept: _Foretelling | None = model.memo.get("foretelling")
-    if kept is None or kept.speeds != speeds:
-        work = work_of(model.facts)
-        seconds = tuple(_seconds(work, device) for device in (speeds.host, *speeds.gpus))
-        kept = _Foretelling(model, speeds, seconds, queries_of(model.facts, model.caches))
+    if kept is None or kept.speeds is not speeds:
+        is_known = kept is not None and kept.speeds == speeds
+        kept = replace(kept, speeds=speeds) if kept is not None and is_known else _added_up(model, speeds)
         model.memo["foretelling"] = kept
     return kept
+
+
+def _added_up(model: Model, speeds: Throughputs) -> _Foretelling:
+    work = work_of(model.facts)
+    seconds = tuple(_seconds(work, device) for device in (speeds.host, *speeds.gpus))
+    return _Foretelling(model, speeds, seconds, queries_of(model.facts, model.caches))
 
 
 def _seconds(work: Work, device: Throughput) -> _Seconds:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 
 from app.devices.values import Devices, Gpu
@@ -149,6 +150,7 @@ def _known(device: str, typical: Throughput, learned: Learned) -> Throughput:
     return Throughput({**rates, **measured}, learned.paces.get(device, typical.pace))
 
 
+@lru_cache(maxsize=16)
 def _typical_cpu(bandwidth: float, cores: int) -> Throughput:
     rates = {}
     for ggml_type in GGML_TYPES.values():
@@ -163,6 +165,7 @@ def _typical_cpu(bandwidth: float, cores: int) -> Throughput:
     return Throughput(rates, pace)
 
 
+@lru_cache(maxsize=64)
 def _typical_gpu(gpu: Gpu, ram_bandwidth: float) -> Throughput:
     bandwidth = _gpu_bandwidth(gpu, ram_bandwidth)
     backend = gpu.backend.lower()
