@@ -1,5 +1,6 @@
 """A model's tensors layer by layer; layers that hold the same tensors are one kind, and there are few kinds."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -7,15 +8,17 @@ from typing import NamedTuple, TypeVar
 from app.library.facts import ModelFacts, TensorInfo
 
 T = TypeVar("T")
+ROUTED_EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_(ch)?exps\.")
 
 
 class Part(NamedTuple):
-    """One tensor of a layer; `name` is what follows the layer's number ("ffn_up.weight")."""
+    """One tensor of a layer; `name` is what follows the layer's number ("ffn_up.weight"); routed experts are marked."""
 
     name: str
     ggml_type: int
     size_bytes: int
     shape: tuple[int, ...]
+    is_expert: bool
 
 
 @dataclass(frozen=True)
@@ -54,4 +57,5 @@ def _sorted(facts: ModelFacts) -> Blocks:
             layers[number].append((part, tensor.ggml_type, tensor.size_bytes, tensor.shape))
     kinds: dict[tuple[tuple[str, int, int, tuple[int, ...]], ...], int] = {}
     kind_of = tuple(kinds.setdefault(tuple(rows), len(kinds)) for rows in layers.values())
-    return Blocks(tuple(tuple(Part(*row) for row in rows) for rows in kinds), kind_of, tuple(others))
+    parts = (tuple(Part(*row, ROUTED_EXPERTS.match(row[0]) is not None) for row in rows) for rows in kinds)
+    return Blocks(tuple(parts), kind_of, tuple(others))

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from app.plan.budget import Budgets
 from app.plan.compute import Buffers, buffers_of
-from app.plan.model import DeviceTotals, Model, Totals
+from app.plan.model import LayerTotals, Model, Totals
 from app.plan.values import Breakdown, Candidate, Use
 from app.plan.weights import HOST_PADDING, Padding, padding_of
 
@@ -35,11 +36,16 @@ class Spans(NamedTuple):
 
 def spans_of(candidate: Candidate, n_layers: int, n_gpus: int) -> Spans:
     """Return where llama.cpp puts each layer (llama-model.cpp, load_tensors: upper_bound over the split's sums)."""
+    return _dealt(candidate.n_gpu_layers, candidate.tensor_split, n_layers, n_gpus)
+
+
+@lru_cache(maxsize=4096)
+def _dealt(n_gpu_layers: int, tensor_split: tuple[int, ...], n_layers: int, n_gpus: int) -> Spans:
     total = n_layers + 1
-    count = min(candidate.n_gpu_layers, total) if n_gpus else 0
+    count = min(n_gpu_layers, total) if n_gpus else 0
     start = total - count
     gpus = []
-    split = candidate.tensor_split or (count, *(0,) * max(0, n_gpus - 1))
+    split = tensor_split or (count, *(0,) * max(0, n_gpus - 1))
     whole, dealt, place = sum(split) or 1, 0, start
     for share in split[:n_gpus]:
         dealt += share
@@ -69,7 +75,8 @@ class _Laid(NamedTuple):
     model: Model
     candidate: Candidate
     spans: Spans
-    totals: Mapping[Padding, DeviceTotals]
+    layers: Mapping[Padding, LayerTotals]
+    kv: Mapping[Padding, Totals]
     buffers: Buffers
     pipeline_bytes: int
 
@@ -78,7 +85,8 @@ def estimate(model: Model, candidate: Candidate, budgets: Budgets) -> Breakdown:
     """Return the bytes of a candidate on each device."""
     spans, buffers = spans_of(candidate, model.n_layers, len(budgets.gpus)), buffers_of(model, candidate)
     pipeline_bytes = buffers.pipeline_bytes if _runs_as_pipeline(model, candidate, spans) else 0
-    laid = _Laid(model, candidate, spans, model.device_totals(candidate), buffers, pipeline_bytes)
+    layers, kv = model.layer_totals(candidate), model.cache_totals(candidate)
+    laid = _Laid(model, candidate, spans, layers, kv, buffers, pipeline_bytes)
     gpus = {budget.id: _gpu_use(laid, index, padding_of(budget.backend)) for index, budget in enumerate(budgets.gpus)}
     # Beside a GPU that has pinned memory, weights of the host lie there as they are.
     repacks = all(budget.backend in WITHOUT_PINNED_MEMORY for budget in budgets.gpus)
@@ -97,14 +105,14 @@ def _gpu_use(laid: _Laid, index: int, padding: Padding) -> Use:
         # A GPU that is named to llama.cpp helps to read long prompts with the weights of the host, even without layers.
         helps = index == 0 and laid.spans.host.blocks and not laid.candidate.tensor_split
         return Use(compute_bytes=laid.buffers.running_bytes + _copied_bytes(laid, 0) if helps else 0)
-    weights, totals = laid.model.weights[padding], laid.totals[padding]
-    moved = totals.layers.moved
-    total = _between(totals.layers.weights, span) - _between(moved, span)
+    weights, totals = laid.model.weights[padding], laid.layers[padding]
+    moved = totals.moved
+    total = _between(totals.weights, span) - _between(moved, span)
     total += weights.output_bytes if span.has_output else 0
     total += weights.shared_bytes if any(weights.sharing[span.start : span.end]) else 0
     compute = laid.buffers.running_bytes + (laid.buffers.outputs_bytes if span.has_output else 0)
     compute += _copied_bytes(laid, moved[-1]) + laid.pipeline_bytes
-    return Use(total, _between(totals.kv, span), compute)
+    return Use(total, _between(laid.kv[padding], span), compute)
 
 
 def _copied_bytes(laid: _Laid, moved_bytes: int) -> int:
@@ -117,9 +125,9 @@ def _copied_bytes(laid: _Laid, moved_bytes: int) -> int:
 
 
 def _host_use(laid: _Laid, repacks: bool) -> Use:
-    span, weights, totals = laid.spans.host, laid.model.host, laid.totals[HOST_PADDING]
-    moved = totals.layers.moved
-    total = weights.input_bytes + _between(totals.layers.weights, span)
+    span, weights, totals = laid.spans.host, laid.model.host, laid.layers[HOST_PADDING]
+    moved = totals.moved
+    total = weights.input_bytes + _between(totals.weights, span)
     total += moved[-1] - _between(moved, span)
     total += weights.shared_bytes if any(weights.sharing[span.start : span.end]) else 0
     if span.has_output:
@@ -128,7 +136,7 @@ def _host_use(laid: _Laid, repacks: bool) -> Use:
         total += weights.output_bytes - (0 if is_doubled else weights.tied_bytes)
     buffers, runs_layers = laid.buffers, bool(span.blocks or moved[-1])
     compute = buffers.running_bytes + buffers.outputs_bytes if runs_layers else buffers.idle_bytes
-    return Use(total, _between(totals.kv, span), compute + laid.pipeline_bytes)
+    return Use(total, _between(laid.kv[HOST_PADDING], span), compute + laid.pipeline_bytes)
 
 
 def _between(sums: Totals, span: Span) -> int:

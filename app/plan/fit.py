@@ -81,7 +81,7 @@ class Knowledge:
 
     def breakdown(self, candidate: Candidate) -> Breakdown:
         """Return the bytes of a candidate, the best that is known."""
-        known = self.measured.get(candidate) or self.memo.get(candidate)
+        known: Breakdown | None = self.memo.get(candidate)
         if known is None:
             known = self.memo[candidate] = self._estimated(candidate)
         return known
@@ -100,15 +100,11 @@ class Knowledge:
 
     def fits(self, candidate: Candidate) -> bool:
         """Tell whether every device holds its part."""
-        key = ("fits", candidate)
-        if key not in self.memo:
-            self.memo[key] = not shortages(self.breakdown(candidate), self.budgets)
-        answer: bool = self.memo[key]
-        return answer
+        return not shortages(self.breakdown(candidate), self.budgets)
 
     def hopeful(self) -> "Knowledge":
         """Return this with the least bytes that are thought possible for what was not measured."""
-        return replace(self, is_hopeful=True, memo={})
+        return replace(self, is_hopeful=True, memo=dict(self.measured))
 
     def learned(self, candidate: Candidate, answer: Breakdown) -> "Knowledge":
         """Return this with a dry run's answer, which also teaches about other candidates."""
@@ -119,7 +115,7 @@ class Knowledge:
                 ratios[id_] = _ratio(answer.gpus.get(id_, Use()), use)
         lesson = Lesson(self.family(candidate), candidate.context, ratios)
         measured = {**self.measured, candidate: answer}
-        return replace(self, measured=measured, lessons=(*self.lessons, lesson), memo={})
+        return replace(self, measured=measured, lessons=(*self.lessons, lesson), memo=dict(measured))
 
     def family(self, candidate: Candidate) -> Family:
         """Return what a candidate's compute buffers depend on most."""

@@ -111,6 +111,8 @@ def layer_caches(facts: ModelFacts) -> tuple[LayerCache, ...]:
 
 def _unlike_layers(facts: ModelFacts) -> list[int]:
     """Return the first layer of each number of heads."""
+    if not isinstance(facts.hyperparameter("attention.head_count"), tuple):
+        return list(range(min(1, facts.n_layers)))
     first: dict[object, int] = {}
     for layer, heads in enumerate(layer_values(facts, "attention.head_count")):
         first.setdefault(heads, layer)

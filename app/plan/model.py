@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
 
@@ -32,13 +32,6 @@ class LayerTotals(NamedTuple):
     weights: Totals
     experts: Totals
     moved: Totals
-
-
-class DeviceTotals(NamedTuple):
-    """Running totals of one kind of device: of weights, and of what the layers keep."""
-
-    layers: LayerTotals
-    kv: Totals
 
 
 @dataclass(frozen=True)
@@ -132,22 +125,16 @@ class Model:
         """Return the layers whose routed experts an override names."""
         return self._kept(("moved", override), lambda: moved_layers(override.pattern, self.n_layers))
 
-    def layer_totals(self, candidate: Candidate, padding: Padding) -> LayerTotals:
-        """Return the running totals of weights under a candidate's overrides.
+    def layer_totals(self, candidate: Candidate) -> Mapping[Padding, LayerTotals]:
+        """Return the running totals of weights under a candidate's overrides, on each kind of device.
 
         Overrides of other tensors than routed experts are not foretold here; the dry run knows them.
         """
-        return self._kept(("weights", candidate.tensor_overrides, padding), lambda: self._totals(candidate, padding))
+        return self._kept(("weights", candidate.tensor_overrides), lambda: self._layer_totals(candidate))
 
-    def device_totals(self, candidate: Candidate) -> Mapping[Padding, DeviceTotals]:
-        """Return all running totals of a candidate, for each kind of device."""
-        return self._kept(
-            ("device", candidate.tensor_overrides, *self._shape(candidate)), lambda: self._device_totals(candidate)
-        )
-
-    def cache_totals(self, candidate: Candidate, padding: Padding) -> Totals:
-        """Return the running totals of what the layers keep."""
-        return self._kept(("cache", self._shape(candidate), padding), lambda: self._cache_totals(candidate, padding))
+    def cache_totals(self, candidate: Candidate) -> Mapping[Padding, Totals]:
+        """Return the running totals of what the layers keep, on each kind of device."""
+        return self._kept(("cache", self._shape(candidate)), lambda: self._cache_totals(candidate))
 
     def read_totals(self, candidate: Candidate, tokens: int) -> Totals:
         """Return the running totals of cache bytes that one more token reads when `tokens` are kept.
@@ -169,21 +156,32 @@ class Model:
         value: T = self.memo[key]
         return value
 
-    def _device_totals(self, candidate: Candidate) -> Mapping[Padding, DeviceTotals]:
+    @cached_property
+    def _all_layers(self) -> Mapping[Padding, LayerTotals]:
+        """The running totals of weights where nothing is overridden."""
+        nothing = (0,) * self.n_layers_total
         return {
-            padding: DeviceTotals(self.layer_totals(candidate, padding), self.cache_totals(candidate, padding))
-            for padding in self.weights
+            padding: LayerTotals(totals(weights.layers), totals(weights.experts), nothing)
+            for padding, weights in self.weights.items()
         }
 
-    def _totals(self, candidate: Candidate, padding: Padding) -> LayerTotals:
-        weights = self.weights[padding]
+    def _layer_totals(self, candidate: Candidate) -> Mapping[Padding, LayerTotals]:
         overrides = [override for override in candidate.tensor_overrides if override.device == "CPU"]
         layers = frozenset[int]().union(*(self.moved_layers(override) for override in overrides))
-        moved = (experts if layer in layers else 0 for layer, experts in enumerate(weights.experts))
-        return LayerTotals(totals(weights.layers), totals(weights.experts), totals(moved))
+        if not layers:
+            return self._all_layers
+        return {
+            padding: self._all_layers[padding]._replace(
+                moved=totals(size if layer in layers else 0 for layer, size in enumerate(weights.experts))
+            )
+            for padding, weights in self.weights.items()
+        }
 
-    def _cache_totals(self, candidate: Candidate, padding: Padding) -> Totals:
-        return self._over_layers(lambda cache: cache_bytes(cache, candidate, padding))
+    def _cache_totals(self, candidate: Candidate) -> Mapping[Padding, Totals]:
+        return {
+            padding: self._over_layers(partial(cache_bytes, candidate=candidate, padding=padding))
+            for padding in self.weights
+        }
 
     def _read_totals(self, context: int, tokens: int) -> Totals:
         return self._over_layers(
@@ -196,7 +194,7 @@ class Model:
     def _over_layers(self, ask: Callable[[LayerCache], int]) -> Totals:
         """Return running totals of what is true of each kind of cache."""
         each = [ask(cache) for cache in self.distinct_caches]
-        return totals(each[kind] for kind in self._cache_kinds)
+        return totals(map(each.__getitem__, self._cache_kinds))
 
 
 def study(facts: ModelFacts, budgets: Budgets) -> Model:

@@ -220,9 +220,9 @@ class Placer:
 
     def _totals_held(self, base: Candidate, index: int) -> Held:
         padding = padding_of(self._gpus[index].backend)
-        sums, weights = self._model.layer_totals(base, padding), self._model.weights[padding]
+        sums, weights = self._model.layer_totals(base)[padding], self._model.weights[padding]
         rest = tuple(a - b for a, b in zip(sums.weights, sums.moved, strict=True)) if sums.moved[-1] else sums.weights
-        return Held(rest, self._model.cache_totals(base, padding), weights.output_bytes, weights.shared_bytes)
+        return Held(rest, self._model.cache_totals(base)[padding], weights.output_bytes, weights.shared_bytes)
 
     def experts_moved(self, base: Candidate) -> Iterator[Candidate]:
         """Yield candidates whose experts lie in main memory for some layers, the last ones first."""
@@ -271,7 +271,7 @@ class Placer:
         """Return (layers, layers that keep their experts) that a GPU seems to hold, those that read least of main
         memory first."""
         model, held, usable = self._model, self._held(base, 0), self._gpus[0].usable_bytes
-        experts = model.layer_totals(base, padding_of(self._gpus[0].backend)).experts
+        experts = model.layer_totals(base)[padding_of(self._gpus[0].backend)].experts
         reads, having, share = model.read_totals(base, 2000), model.n_expert_layers, model.expert_share
         fixed = [weights + kv - size for weights, kv, size in zip(held.weights, held.kv, experts, strict=True)]
         found: list[tuple[float, int, int]] = []

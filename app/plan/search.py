@@ -174,10 +174,11 @@ class Search:
 
     def judge(self, candidate: Candidate) -> Choice:
         """Return a candidate with its verdict (as if it fitted) and its foretold time."""
-        if candidate not in self._judged:
+        choice = self._judged.get(candidate)
+        if choice is None:
             task_s = task_seconds(self.model, candidate, self.speeds)
-            self._judged[candidate] = Choice(candidate, self._verdict(candidate), task_s)
-        return self._judged[candidate]
+            choice = self._judged[candidate] = Choice(candidate, self._verdict(candidate), task_s)
+        return choice
 
     def _verdict(self, candidate: Candidate) -> Verdict:
         if candidate.n_gpu_layers == 0 or not self.knowledge.budgets.gpus:

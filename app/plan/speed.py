@@ -147,7 +147,7 @@ class _Place(NamedTuple):
 def _places(foretelling: _Foretelling, candidate: Candidate) -> tuple[_Place, ...]:
     model = foretelling.model
     spans: Spans = spans_of(candidate, model.n_layers, len(foretelling.speeds.gpus))
-    sums = model.layer_totals(candidate, HOST_PADDING)
+    sums = model.layer_totals(candidate)[HOST_PADDING]
     share = model.expert_share
 
     def place(span: Span, is_host: bool) -> _Place:
@@ -200,8 +200,8 @@ def _multiply_s(place: _Place, known: _Seconds) -> float:
 
 
 def _host_bytes(model: Model, candidate: Candidate, place: _Place) -> float:
-    weights = model.layer_totals(candidate, HOST_PADDING).weights
-    experts = model.layer_totals(candidate, HOST_PADDING).experts
+    weights = model.layer_totals(candidate)[HOST_PADDING].weights
+    experts = model.layer_totals(candidate)[HOST_PADDING].experts
     span = place.span
     dense = weights[span.end] - weights[span.start] - (experts[span.end] - experts[span.start])
     return dense + place.expert_bytes / model.expert_share

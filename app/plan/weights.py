@@ -32,7 +32,6 @@ DOUBLED_WHEN_TIED = frozenset({"gemma3n", "gemma4"})
 LOADED_OF_DRAFTS = re.compile(r"nextn\.(embed_tokens|shared_head_head|shared_head_norm)\.")
 LOADING_THEM = frozenset({"cohere2moe", "hy_v3", "step35"})
 UNUSED_TENSORS = ("masked_embd_centroids", "masked_embd_ordering")
-EXPERT_TENSOR = re.compile(r"ffn_(up|down|gate|gate_up)_(ch)?exps\.")
 # F32, F16, I8…I64, F64, BF16: everything else is quantized (ggml.h).
 PLAIN_TYPES = frozenset({0, 1, 24, 25, 26, 27, 28, 30})
 HOST_ALIGNMENT = 32
@@ -124,13 +123,8 @@ def _loaded_layers(facts: ModelFacts, blocks: Blocks, padding: Padding) -> tuple
     n_loaded, n_drafts = n_main_layers(facts), facts.n_layers - n_main_layers(facts)
     layers = blocks.each(stored)[:n_loaded]
     layers += blocks.each(of_draft)[n_loaded:] if facts.architecture in LOADING_THEM else [0] * n_drafts
-    experts = blocks.each(lambda parts: stored(part for part in parts if is_expert(part)))[:n_loaded]
+    experts = blocks.each(lambda parts: stored(part for part in parts if part.is_expert))[:n_loaded]
     return layers, experts + [0] * n_drafts
-
-
-def is_expert(part: Part) -> bool:
-    """Tell whether a tensor holds routed experts."""
-    return "exps." in part.name and EXPERT_TENSOR.match(part.name) is not None
 
 
 def n_main_layers(facts: ModelFacts) -> int:

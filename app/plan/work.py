@@ -11,7 +11,6 @@ from app.library.ggml_types import GGML_TYPES
 from app.plan.blocks import Part, blocks_of
 from app.plan.kv import LayerCache, layer_values
 from app.plan.values import Rate
-from app.plan.weights import is_expert
 
 Bytes = Mapping[int, int]
 """Bytes by ggml's number of the type."""
@@ -86,14 +85,14 @@ def _added_up(facts: ModelFacts) -> Work:
     return Work(
         tuple(
             LayerWork(
-                _by_type(part for part in parts if not is_expert(part)),
-                _by_type(part for part in parts if is_expert(part)),
+                _by_type(part for part in parts if not part.is_expert),
+                _by_type(part for part in parts if part.is_expert),
             )
             for parts in blocks.kinds
         ),
         blocks.kind_of,
         {output.ggml_type: output.size_bytes} if output else {},
-        _by_type(part for part in last if part.name.startswith("ffn_") and not is_expert(part)),
+        _by_type(part for part in last if part.name.startswith("ffn_") and not part.is_expert),
     )
 
 
