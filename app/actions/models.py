@@ -70,6 +70,7 @@ def resolve_model(pronk: Pronk, text: str) -> Path:
         raise not_downloaded(text)
     path = _as_path(text)
     if path and path.is_file():
+        _require_text(path)
         refuse_header_only(pronk, path)
         return path.absolute()
     models = list_models(pronk)
@@ -85,6 +86,11 @@ def resolve_model(pronk: Pronk, text: str) -> Path:
             hint=f"Attach its disk or put the file back; or forget it: pronk models remove {model.name}",
         )
     return model.path
+
+
+def _require_text(path: Path) -> None:
+    if not is_text(str(path)):
+        raise BadFile(f"{str(path)!a} has a name that is not text (no UTF-8).", hint="Rename the file, then try again.")
 
 
 def inspect_model(pronk: Pronk, text: str) -> ModelFacts:
@@ -111,8 +117,7 @@ def add_model(pronk: Pronk, path: Path, source: str = "", revision: str = "", sh
     `sha256` is the sum its bytes were checked against just now, if they were.
     """
     path = path.expanduser().absolute()
-    if not is_text(str(path)):
-        raise BadFile(f"{path!a} has a name that is not text (no UTF-8).", hint="Rename the file, then add it.")
+    _require_text(path)
     refuse_header_only(pronk, path)
     read_facts(path)
     place = _change_place(pronk, path, lambda old: Place(source or old.source, revision or old.revision))

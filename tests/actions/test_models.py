@@ -183,6 +183,8 @@ def test_a_file_whose_name_is_no_text_is_left_out(pronk: Pronk) -> None:
     assert list_models(pronk) == ()
     with pytest.raises(BadFile, match="not text"):
         add_model(pronk, path)
+    with pytest.raises(BadFile, match="not text"):
+        resolve_model(pronk, str(path))
 
 
 def test_damaged_places_are_put_aside(pronk: Pronk) -> None:
