@@ -23,6 +23,7 @@ from app.engine.scheduler import PROGRESS_EVERY_S, Request, Scheduler
 from app.jobs.child import Emitter, claim_stdout, exit_now
 from app.llama.devices import start_engine_library
 from app.llama.rpc import add_server
+from app.llama.rpc_alive import keep_watch
 from app.llama.session import Session, SessionOptions, load_session
 from app.llama.session_sampler import Sampling
 from app.plan.values import used_gpus
@@ -142,6 +143,7 @@ def _load(command: Command, emitter: Emitter) -> Session:
         session = load_session(path, options, _progress(path, emitter))
     except OSError as error:
         raise EngineFailed(f"Loading {path.name} failed: {error}") from error
+    keep_watch(command.get("rpc") or [])
     session.warm_up(WARM_TOKENS if plan["verdict"] == "gpu" else WARM_TOKENS_ON_CPU)
     left = free_memory(gpus)
     emitter.emit(
