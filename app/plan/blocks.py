@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from app.library.facts import ModelFacts, TensorInfo
 
@@ -44,18 +44,23 @@ def blocks_of(facts: ModelFacts) -> Blocks:
 
 
 def _sorted(facts: ModelFacts) -> Blocks:
-    # Plain tuples, for there are a thousand tensors: they become parts where a kind is seen for the first time.
-    layers: dict[str, list[tuple[str, int, int, tuple[int, ...]]]] = {str(layer): [] for layer in range(facts.n_layers)}
+    # One flat list a layer, for there are a thousand tensors: parts are made of what is seen for the first time.
+    layers: dict[str, list[Any]] = {str(layer): [] for layer in range(facts.n_layers)}
     others = []
     for tensor in facts.tensors:
-        name = tensor.name
-        if not name.startswith("blk."):
+        words = tensor.name.split(".", 2)
+        if words[0] != "blk" or len(words) < 3:
             others.append(tensor)
-            continue
-        _, number, part = name.split(".", 2)
-        if number in layers:
-            layers[number].append((part, tensor.ggml_type, tensor.size_bytes, tensor.shape))
-    kinds: dict[tuple[tuple[str, int, int, tuple[int, ...]], ...], int] = {}
-    kind_of = tuple(kinds.setdefault(tuple(rows), len(kinds)) for rows in layers.values())
-    parts = (tuple(Part(*row, ROUTED_EXPERTS.match(row[0]) is not None) for row in rows) for rows in kinds)
-    return Blocks(tuple(parts), kind_of, tuple(others))
+        elif (layer := layers.get(words[1])) is not None:
+            layer += (words[2], tensor.ggml_type, tensor.size_bytes, tensor.shape)
+    kinds: dict[tuple[Any, ...], int] = {}
+    kind_of = tuple(kinds.setdefault(tuple(layer), len(kinds)) for layer in layers.values())
+    return Blocks(tuple(map(_parts, kinds)), kind_of, tuple(others))
+
+
+def _parts(layer: tuple[Any, ...]) -> tuple[Part, ...]:
+    columns = (layer[place::4] for place in range(4))
+    return tuple(
+        Part(name, ggml_type, size_bytes, shape, is_expert=ROUTED_EXPERTS.match(name) is not None)
+        for name, ggml_type, size_bytes, shape in zip(*columns, strict=True)
+    )

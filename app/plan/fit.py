@@ -8,11 +8,11 @@ same, so one dry run settles most of its family.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.plan.budget import Budgets
 from app.plan.estimate import estimate
-from app.plan.kv import cells_of
+from app.plan.kv import LayerCache, cells_of
 from app.plan.model import Model
 from app.plan.values import Breakdown, Candidate, Use
 
@@ -35,8 +35,7 @@ class Ratio:
     compute: float = 1.0
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(NamedTuple):
     """What two candidates must share for their compute buffers to be alike.
 
     host_cache: elements of the widest cache that stays on the host. edge: the last layer of the host keeps a cache; in
@@ -137,11 +136,8 @@ class Knowledge:
         """Return, for each number of layers on the host, the largest cache among them: GPUs copy it to read prompts."""
         key = ("widest caches", candidate.context, candidate.n_ubatch, candidate.parallel)
         if key not in self.model.memo:
-            each = {
-                cache: cells_of(cache, candidate) * (cache.k_width + cache.v_width) if cache.k_width else 0
-                for cache in self.model.distinct_caches
-            }
-            self.model.memo[key] = tuple(accumulate((each[cache] for cache in self.model.caches), max, initial=0))
+            elements = self.model.over_layers(lambda cache: _elements(cache, candidate))
+            self.model.memo[key] = tuple(accumulate(elements, max, initial=0))
         widest: tuple[int, ...] = self.model.memo[key]
         return widest
 
@@ -161,12 +157,16 @@ class Knowledge:
         return lesson, self._possible(lesson, family, context) if self.is_hopeful else 1.0
 
     def _possible(self, lesson: Lesson, family: Family, context: int) -> float:
-        if replace(lesson.family, host_cache=0) != replace(family, host_cache=0):
+        if lesson.family._replace(host_cache=0) != family._replace(host_cache=0):
             return OTHER_FAMILY
         if lesson.context != context:
             bend = CONTEXT_BEND * abs(lesson.context - context) / max(lesson.context, context)
             return max(OTHER_FAMILY, (1.0 if family.is_whole else SAME_FAMILY) - bend)
         return SAME_FAMILY if lesson.family == family else OTHER_FAMILY
+
+
+def _elements(cache: LayerCache, candidate: Candidate) -> int:
+    return cells_of(cache, candidate) * (cache.k_width + cache.v_width) if cache.k_width else 0
 
 
 def shortages(breakdown: Breakdown, budgets: Budgets) -> dict[str, int]:

@@ -179,22 +179,20 @@ class Model:
 
     def _cache_totals(self, candidate: Candidate) -> Mapping[Padding, Totals]:
         return {
-            padding: self._over_layers(partial(cache_bytes, candidate=candidate, padding=padding))
+            padding: totals(self.over_layers(partial(cache_bytes, candidate=candidate, padding=padding)))
             for padding in self.weights
         }
 
     def _read_totals(self, context: int, tokens: int) -> Totals:
-        return self._over_layers(
-            lambda cache: (
-                min(cache.window or context, tokens) * row_bytes(cache.k_width + cache.v_width, "f16")
-                + cache.state_bytes
-            )
-        )
+        def read(cache: LayerCache) -> int:
+            positions = min(cache.window or context, tokens)
+            return positions * row_bytes(cache.k_width + cache.v_width, "f16") + cache.state_bytes
 
-    def _over_layers(self, ask: Callable[[LayerCache], int]) -> Totals:
-        """Return running totals of what is true of each kind of cache."""
-        each = [ask(cache) for cache in self.distinct_caches]
-        return totals(map(each.__getitem__, self._cache_kinds))
+        return totals(self.over_layers(read))
+
+    def over_layers(self, ask: Callable[[LayerCache], int]) -> Iterable[int]:
+        """Return for each layer what is true of its kind of cache."""
+        return map([ask(cache) for cache in self.distinct_caches].__getitem__, self._cache_kinds)
 
 
 def study(facts: ModelFacts, budgets: Budgets) -> Model:

@@ -281,14 +281,10 @@ class Placer:
             if room < 0:
                 continue
             end = bisect_right(experts, experts[start] + room) - 1  # the experts of the layers from here on move
-            host = (
-                fixed[start]
-                - held.kv[start]
-                + reads[start]
-                + int(share * (experts[-1] - experts[end] + experts[start]))
-            )
-            found.append((host, model.n_layers_total - start, having[end] - having[start]))
-        return [(layers, kept) for _, layers, kept in sorted(found, key=lambda each: (each[0], -each[1]))]
+            moved = int(share * (experts[-1] - experts[end] + experts[start]))
+            host_bytes = fixed[start] - held.kv[start] + reads[start] + moved
+            found.append((host_bytes, start, having[end] - having[start]))
+        return [(model.n_layers_total - start, kept) for _, start, kept in sorted(found)]
 
     def _compute_without_experts(self, base: Candidate) -> list[int]:
         """Return what the GPU needs to compute with all layers from 0, 1, 2… on but without their experts."""

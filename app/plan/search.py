@@ -133,7 +133,13 @@ class Search:
         return found
 
     def _fitting(self, candidates: Iterable[Candidate]) -> list[Choice]:
-        return [self.judge(candidate) for candidate in candidates if self.knowledge.fits(candidate)]
+        """Return those that fit; they come by cost: of several of the same placement the first will do."""
+        placements: dict[object, Candidate] = {}
+        for candidate in candidates:
+            placement = (candidate.tensor_split, candidate.tensor_overrides)
+            if placement not in placements and self.knowledge.fits(candidate):
+                placements[placement] = candidate
+        return [self.judge(candidate) for candidate in placements.values()]
 
     @property
     def _most_layers(self) -> int:
