@@ -8,7 +8,7 @@ from typing import Any
 
 from app.actions.context import Pronk
 from app.actions.devices import find_devices
-from app.actions.rates import Book, Measurable, Measuring, is_usable, keep_tuned, measurables, open_book
+from app.actions.rates import MOST_OTHERS, Book, Measurable, Measuring, is_usable, keep_tuned, measurables, open_book
 from app.core.errors import AppError, Cancelled
 from app.devices.values import Devices
 from app.plan.speed import TASK_ANSWER_TOKENS, TASK_PROMPT_TOKENS
@@ -50,16 +50,18 @@ class _Tuning:
     n_threads: int
     n_ubatch: int
     gain: float
+    others: float
 
 
 def measure_computer(
     pronk: Pronk, on_event: OnEvent = lambda _: None, cancel: threading.Event | None = None, rpc: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Measure and keep: {rates, paces, n_threads, n_ubatch, gain, others, elapsed_s}.
+    """Measure and keep: {rates, paces, n_threads, n_ubatch, gain, kept, others, elapsed_s}.
 
-    gain: how many times faster the usual task is with these threads and pieces than with the usual ones. others: the
-    share of the processor that other programs took; more than a tenth makes the figures too low. What was measured when
-    it is cancelled stays. Raises Cancelled.
+    gain: how many times faster the usual task is with these threads and pieces than with the usual ones. kept: whether
+    plans will use them; not where other programs took more than a tenth of the processor, for then the usual ones may
+    only have had bad luck. others: the largest share that they took. What was measured when it is cancelled stays.
+    Raises Cancelled.
     """
     start_s = time.perf_counter()
     devices = find_devices(pronk, rpc=tuple(rpc))
@@ -70,7 +72,9 @@ def measure_computer(
     try:
         with Measuring(pronk, rpc) as measuring:
             tuning = _tune(measuring, book, devices, threads, steps)
-            keep_tuned(book, devices, {"n_threads": tuning.n_threads, "n_ubatch": tuning.n_ubatch})
+            kept = tuning.others <= MOST_OTHERS
+            if kept:
+                keep_tuned(book, devices, {"n_threads": tuning.n_threads, "n_ubatch": tuning.n_ubatch})
             measured = measurables(book, devices)
             _forget(book, measured)
             for _ in range(PASSES):
@@ -78,11 +82,14 @@ def measure_computer(
                     _measure(measuring, book, device, steps)
     finally:
         book.save()
+    figures = _figures(book, measured)
     return {
         "n_threads": tuning.n_threads,
         "n_ubatch": tuning.n_ubatch,
         "gain": round(tuning.gain, 3),
-        **_figures(book, measured),
+        "kept": kept,
+        **figures,
+        "others": max(tuning.others, figures["others"]),
         "elapsed_s": round(time.perf_counter() - start_s, 2),
     }
 
@@ -96,24 +103,32 @@ def _tune(measuring: Measuring, book: Book, devices: Devices, threads: Sequence[
     """Try threads on the processor, then pieces on the device that models are put on first."""
     host, *gpus = measurables(book, devices)
     steps.next("threads")
-    by_threads = dict(zip(threads, _tried(measuring, host, threads, THREADS_PIECE), strict=False))
-    n_threads, thread_gain = fastest(by_threads, threads[0])
+    tried, others = _tried(measuring, host, threads, THREADS_PIECE)
+    n_threads, thread_gain = fastest(dict(zip(threads, tried, strict=False)), threads[0])
     by_piece: dict[int, float] = {}
     for n_ubatch in PIECES:
         steps.next("pieces")
-        for seconds in _tried(measuring, gpus[0] if gpus else host, (n_threads,), n_ubatch):
-            by_piece[n_ubatch] = seconds
+        tried, others_then = _tried(measuring, gpus[0] if gpus else host, (n_threads,), n_ubatch)
+        if tried:
+            by_piece[n_ubatch] = tried[0]
+        others = max(others, others_then)
     n_ubatch, piece_gain = fastest(by_piece, N_UBATCH)
-    return _Tuning(n_threads, n_ubatch, thread_gain * piece_gain)
+    return _Tuning(n_threads, n_ubatch, thread_gain * piece_gain, others)
 
 
-def _tried(measuring: Measuring, device: Measurable, threads: Sequence[int], n_ubatch: int) -> list[float]:
-    """Return the seconds of the usual task with each number of threads; nothing where the device fails."""
+def _tried(
+    measuring: Measuring, device: Measurable, threads: Sequence[int], n_ubatch: int
+) -> tuple[list[float], float]:
+    """Return the seconds of the usual task with each number of threads, none where the device fails, and the others'
+    share of the processor."""
     try:
-        tasks = measuring.tasks(device, TUNED_TYPE, threads, n_ubatch)
+        answer = measuring.tasks(device, TUNED_TYPE, threads, n_ubatch)
     except AppError:
-        return []
-    return [TASK_PROMPT_TOKENS * task["prefill_s"] + TASK_ANSWER_TOKENS * task["decode_s"] for task in tasks]
+        return [], 0.0
+    seconds = [
+        TASK_PROMPT_TOKENS * task["prefill_s"] + TASK_ANSWER_TOKENS * task["decode_s"] for task in answer["tasks"]
+    ]
+    return seconds, float(answer["others"])
 
 
 def fastest(seconds: Mapping[int, float], usual: int) -> tuple[int, float]:

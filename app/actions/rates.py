@@ -210,9 +210,9 @@ class Measuring:
         else:
             book.add_pace(device, entry)
 
-    def tasks(self, device: Measurable, type_name: str, n_threads: Sequence[int], n_ubatch: int) -> list[Entry]:
-        """Return {decode_s, prefill_s} for each number of threads."""
-        answer = self._helper.ask(
+    def tasks(self, device: Measurable, type_name: str, n_threads: Sequence[int], n_ubatch: int) -> Entry:
+        """Return {tasks: [{decode_s, prefill_s} for each number of threads], others}."""
+        return self._helper.ask(
             "tasks",
             ASK_TIMEOUT_S,
             device=device.id,
@@ -220,8 +220,6 @@ class Measuring:
             n_threads=list(n_threads),
             n_ubatch=n_ubatch,
         )
-        tasks: list[Entry] = answer["tasks"]
-        return tasks
 
 
 def keep_tuned(book: Book, devices: Devices, tuned: Mapping[str, int]) -> None:

@@ -108,7 +108,14 @@ def sentence(lesson: Lesson, plan: Mapping[str, Any]) -> str:
     """Return what is done now, for people."""
     where = _layers(plan) if plan["n_gpu_layers"] and plan["devices"] else "on the processor alone"
     happened = "The model did not fit" if lesson.phase == "load" else "Memory ran out while the model was answering"
-    return f"{happened}: it is loaded again, {where}, with a context of {plan['context']:,} tokens."
+    if not lesson.cpu_only and lesson.devices and not _left(lesson, plan):
+        happened = "The computer that lent its memory no longer answers"
+    return f"{happened}: the model is loaded again, {where}, with a context of {plan['context']:,} tokens."
+
+
+def _left(lesson: Lesson, plan: Mapping[str, Any]) -> set[str]:
+    """Return the devices of a lesson that the next plan still knows; only a lent one disappears."""
+    return {HOST, *(str(device["id"]) for device in plan["devices"])} & set(lesson.devices)
 
 
 def _layers(plan: Mapping[str, Any]) -> str:

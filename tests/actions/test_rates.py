@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from app.actions.measuring import fastest, measure_computer, thread_counts
 from app.actions.rates import (
     CACHE_NAME,
     MOST_TRIES,
+    Measurable,
+    Measuring,
     better,
     is_settled,
     is_usable,
@@ -140,7 +142,23 @@ def test_the_computer_is_measured_and_the_figures_kept(pronk: Pronk, monkeypatch
     assert [(rate["device"], rate["type"]) for rate in result["rates"]] == [("CPU", "Q8_0")]
     assert result["gain"] >= 1
     learned = rates_for(pronk, find_devices(pronk))
-    assert (learned.n_threads, learned.n_ubatch) == (result["n_threads"], result["n_ubatch"])
+    kept = (result["n_threads"], result["n_ubatch"]) if result["kept"] else (None, None)
+    assert (learned.n_threads, learned.n_ubatch) == kept
+
+
+@pytest.mark.parametrize(("others", "kept"), [(0.05, True), (0.6, False)])
+def test_what_was_tuned_beside_other_programs_is_not_kept(
+    pronk: Pronk, monkeypatch: pytest.MonkeyPatch, others: float, kept: bool
+) -> None:
+    def tasks(_: Measuring, __: Measurable, ___: str, n_threads: Sequence[int], ____: int) -> dict[str, Any]:
+        return {"tasks": [{"prefill_s": count * 1e-3, "decode_s": 0.1} for count in n_threads], "others": others}
+
+    monkeypatch.setattr(Measuring, "tasks", tasks)
+    monkeypatch.setattr(Measuring, "into", lambda *_: None)
+    result = measure_computer(pronk)
+    assert (result["kept"], result["others"]) == (kept, others)
+    tuned = rates_for(pronk, find_devices(pronk)).n_threads
+    assert tuned == (result["n_threads"] if kept else None)
 
 
 def test_measuring_can_be_cancelled(pronk: Pronk) -> None:

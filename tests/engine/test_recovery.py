@@ -80,11 +80,20 @@ def test_one_plain_sentence() -> None:
     lesson = lesson_of(replace(DEATH, said="bad_alloc"), MIXED, is_last=False)
     assert lesson is not None
     assert sentence(lesson, MIXED) == (
-        "Memory ran out while the model was answering: it is loaded again, with 12 of 31 layers on the GPU, "
+        "Memory ran out while the model was answering: the model is loaded again, with 12 of 31 layers on the GPU, "
         "with a context of 4,096 tokens."
     )
     alone = sentence(replace(lesson, phase="load"), {**MIXED, "n_gpu_layers": 0})
-    assert alone.startswith("The model did not fit: it is loaded again, on the processor alone,")
+    assert alone.startswith("The model did not fit: the model is loaded again, on the processor alone,")
+
+
+def test_a_lender_that_is_gone_is_no_lack_of_memory() -> None:
+    lesson = lesson_of(replace(DEATH, said="Remote RPC server crashed"), MIXED, is_last=False)
+    assert lesson is not None
+    left = {**MIXED, "devices": [d for d in MIXED["devices"] if d["id"] not in lesson.devices], "n_gpu_layers": 0}
+    told = "The computer that lent its memory no longer answers: the model is loaded again, on the processor alone,"
+    assert sentence(lesson, left).startswith(told)
+    assert sentence(lesson, MIXED).startswith("Memory ran out")
 
 
 @pytest.mark.parametrize(
