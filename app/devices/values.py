@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-
 # What a usual desktop's two channels of DDR5 give; for computers that are not here.
 TYPICAL_BANDWIDTH_BYTES_PER_S = 50 * 10**9
 
