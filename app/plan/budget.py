@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 from app.devices.values import Devices, Gpu
@@ -26,7 +27,7 @@ class Budget:
     backend: str
     integrated: bool = False
 
-    @property
+    @cached_property
     def usable_bytes(self) -> int:
         """What a plan may take."""
         return max(0, self.free_bytes - self.reserve_bytes)

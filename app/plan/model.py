@@ -43,12 +43,12 @@ class Model:
     weights: Mapping[Padding, Weights]
     memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
-    @property
+    @cached_property
     def n_layers(self) -> int:
         """Blocks."""
         return len(self.caches)
 
-    @property
+    @cached_property
     def n_layers_total(self) -> int:
         """Blocks and the output, as llama.cpp counts."""
         return len(self.caches) + 1
@@ -130,7 +130,10 @@ class Model:
 
         Overrides of other tensors than routed experts are not foretold here; the dry run knows them.
         """
-        return self._kept(("weights", candidate.tensor_overrides), lambda: self._layer_totals(candidate))
+        key = ("weights", candidate.tensor_overrides)
+        return (
+            self._kept(key, lambda: self._layer_totals(candidate)) if candidate.tensor_overrides else self._all_layers
+        )
 
     def cache_totals(self, candidate: Candidate) -> Mapping[Padding, Totals]:
         """Return the running totals of what the layers keep, on each kind of device."""

@@ -6,6 +6,7 @@ that fit the least predicted time wins; f16 KV is kept where another type wins n
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from app.plan.fit import Knowledge, shortages
 from app.plan.kv import CONTEXT_STEP
@@ -64,6 +65,10 @@ class Search:
                 return choice
         return goal
 
+    @cached_property
+    def _placer(self) -> Placer:
+        return Placer(self.knowledge)
+
     @property
     def trained_context(self) -> int:
         """The context the model was trained with (4096 where the file does not tell)."""
@@ -106,7 +111,7 @@ class Search:
         return choice
 
     def _fitting_at(self, context: int, least_verdict: Verdict) -> list[Choice]:
-        placer, bases = Placer(self.knowledge), self._bases(context)
+        placer, bases = self._placer, self._bases(context)
         wholes = self._fitting(self._wholes(placer, bases))
         if least_verdict == "gpu":
             return wholes
@@ -117,7 +122,7 @@ class Search:
 
     def _nearest(self, context: int) -> Choice:
         """Return what lacks the least, as too big: everything on GPUs, or nothing."""
-        placer, bases = Placer(self.knowledge), self._bases(context)
+        placer, bases = self._placer, self._bases(context)
         tried = [each for base in bases for each in placer.layers_on(base, self._most_layers, or_nearest=True)]
         if self.request.gpu_layers is None:
             tried += [placer.without_gpus(base) for base in bases]

@@ -78,6 +78,19 @@ class _Foretelling:
     look_back: dict[tuple[float, float], Sums] = field(default_factory=dict)
 
 
+class _Place(NamedTuple):
+    """What lies on one device: its layers, their bytes without routed experts, bytes of experts that a token uses."""
+
+    span: Span
+    dense_bytes: int
+    expert_bytes: float
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is done there."""
+        return not (self.span.blocks or self.span.has_output or self.expert_bytes)
+
+
 def expected_speed(model: Model, candidate: Candidate, speeds: Throughputs) -> ExpectedSpeed:
     """Foretell tokens a second as `pronk bench` measures them, and the seconds candidates are compared by."""
     foretelling = _foretelling(model, speeds)
@@ -85,14 +98,17 @@ def expected_speed(model: Model, candidate: Candidate, speeds: Throughputs) -> E
     return ExpectedSpeed(
         prefill_tokens_per_s=1 / _prefill_s(foretelling, candidate, places, SHOWN),
         decode_tokens_per_s=1 / _decode_s(foretelling, candidate, places, SHOWN),
-        task_s=task_seconds(model, candidate, speeds),
+        task_s=_compared_s(foretelling, candidate, places),
     )
 
 
 def task_seconds(model: Model, candidate: Candidate, speeds: Throughputs) -> float:
     """Foretell how long the task takes that candidates are compared by: 2,000 tokens read, 300 written."""
     foretelling = _foretelling(model, speeds)
-    places = _places(foretelling, candidate)
+    return _compared_s(foretelling, candidate, _places(foretelling, candidate))
+
+
+def _compared_s(foretelling: _Foretelling, candidate: Candidate, places: tuple[_Place, ...]) -> float:
     seconds = TASK_PROMPT_TOKENS * _prefill_s(foretelling, candidate, places, COMPARED)
     return seconds + TASK_ANSWER_TOKENS * _decode_s(foretelling, candidate, places, COMPARED)
 
@@ -132,28 +148,17 @@ def _read_sums(work: Work, rates: Mapping[str, Rate]) -> Sums:
     return (*sums[:-1], sums[-1] - prefill_s(work.last_ffn, rates))
 
 
-class _Place(NamedTuple):
-    """What lies on one device: its layers, bytes of routed experts that a token uses, the model's output or not."""
-
-    span: Span
-    expert_bytes: float
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is done there."""
-        return not (self.span.blocks or self.span.has_output or self.expert_bytes)
-
-
 def _places(foretelling: _Foretelling, candidate: Candidate) -> tuple[_Place, ...]:
     model = foretelling.model
     spans: Spans = spans_of(candidate, model.n_layers, len(foretelling.speeds.gpus))
-    sums = model.layer_totals(candidate)[HOST_PADDING]
+    weights, expert_sums, moved_sums = model.layer_totals(candidate)[HOST_PADDING]
     share = model.expert_share
 
     def place(span: Span, is_host: bool) -> _Place:
-        experts = sums.experts[span.end] - sums.experts[span.start]
-        moved = sums.moved[span.end] - sums.moved[span.start]
-        return _Place(span, share * (experts - moved + (sums.moved[-1] if is_host else 0)))
+        experts = expert_sums[span.end] - expert_sums[span.start]
+        moved = moved_sums[span.end] - moved_sums[span.start]
+        used = share * (experts - moved + (moved_sums[-1] if is_host else 0))
+        return _Place(span, weights[span.end] - weights[span.start] - experts, used)
 
     return (place(spans.host, True), *(place(span, False) for span in spans.gpus))
 
@@ -184,7 +189,7 @@ def _prefill_s(foretelling: _Foretelling, candidate: Candidate, places: tuple[_P
         part = _multiply_s(place, known)
         if index == 0 and len(places) > 1:
             # op_offload: weights in main memory are copied to the GPU for each piece.
-            host_bytes = _host_bytes(foretelling.model, candidate, place)
+            host_bytes = place.dense_bytes + place.expert_bytes / foretelling.model.expert_share
             part = min(part, host_bytes / PCIE_BYTES_PER_S * pieces + _multiply_s(place, foretelling.seconds[1]))
         seconds += part + (look_back[span.end] - look_back[span.start]) * pace.attention_prefill_s
         seconds += (pace.token_s + span.blocks * pace.layer_s) * pieces
@@ -197,14 +202,6 @@ def _prefill_s(foretelling: _Foretelling, candidate: Candidate, places: tuple[_P
 def _multiply_s(place: _Place, known: _Seconds) -> float:
     span = place.span
     return known.prefill[span.end] - known.prefill[span.start] + place.expert_bytes * known.expert_prefill
-
-
-def _host_bytes(model: Model, candidate: Candidate, place: _Place) -> float:
-    weights = model.layer_totals(candidate)[HOST_PADDING].weights
-    experts = model.layer_totals(candidate)[HOST_PADDING].experts
-    span = place.span
-    dense = weights[span.end] - weights[span.start] - (experts[span.end] - experts[span.start])
-    return dense + place.expert_bytes / model.expert_share
 
 
 def _look_back(foretelling: _Foretelling, candidate: Candidate, tokens: float) -> Sums:

@@ -140,6 +140,8 @@ def throughputs_of(devices: Devices, budgets: Budgets, learned: Learned = NOTHIN
 def _known(device: str, typical: Throughput, learned: Learned) -> Throughput:
     """Put measured figures in the place of typical ones; types not measured yet shift as those that are."""
     measured = {kind: rate for (id_, kind), rate in learned.rates.items() if id_ == device and kind in typical.rates}
+    if not measured and device not in learned.paces:
+        return typical
     rates = dict(typical.rates)
     if measured:
         decode = median(rate.decode_bytes_per_s / rates[kind].decode_bytes_per_s for kind, rate in measured.items())
