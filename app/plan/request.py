@@ -1,7 +1,7 @@
 """Checks wishes against the model before anything is planned."""
 
-from app.core.errors import BadRequest
-from app.library.facts import ModelFacts
+from app.core.errors import BadFile, BadRequest
+from app.library.facts import ModelFacts, SkippedArray
 from app.plan.kv import kv_types
 from app.plan.values import PlanRequest
 
@@ -10,9 +10,26 @@ MOST_CONTEXT = 1 << 24  # beyond any model; llama.cpp would try for minutes
 MOST_PARALLEL = 256  # LLAMA_MAX_SEQ
 MOST_DRAFT_TOKENS = 64
 
+_COUNTS = (
+    *("context_length", "embedding_length", "feed_forward_length", "expert_feed_forward_length", "vocab_size"),
+    *("attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.value_length"),
+)
+
+
+def check_facts(facts: ModelFacts) -> None:
+    """Raise BadFile for a header whose counts are none (llama.cpp refuses them, too): nothing follows from them."""
+    for key in _COUNTS:
+        value = facts.hyperparameter(key, 0)
+        numbers = value if isinstance(value, tuple) else (value,)
+        are_counts = bool(numbers) and all(isinstance(number, int) and number >= 0 for number in numbers)
+        if not are_counts and not isinstance(value, SkippedArray):
+            hint = "Download or convert the model again."
+            raise BadFile(f"{facts.path} is damaged: its {key} is {str(value)[:40]}.", hint=hint)
+
 
 def check_request(request: PlanRequest, facts: ModelFacts) -> None:
     """Raise BadRequest, with numbers, for wishes that contradict the model or themselves."""
+    check_facts(facts)
     if request.gpu_layers is not None and request.gpu_layers < 0:
         raise BadRequest(
             f"{request.gpu_layers} layers cannot be put on a GPU.",
