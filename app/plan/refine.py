@@ -63,6 +63,8 @@ def _unknown(search: Search, choice: Choice, find: Callable[[Search], Choice]) -
 
 
 def _is_better(hope: Choice, choice: Choice) -> bool:
+    if hope.verdict == "too_big":
+        return False  # not even by the least bytes that are thought possible does anything fit
     mine = (RANKS[choice.verdict], choice.candidate.context, -choice.cost_s)
     return (RANKS[hope.verdict], hope.candidate.context, -hope.cost_s) > mine
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from app.plan.fit import Knowledge, shortages
 from app.plan.kv import CONTEXT_STEP
 from app.plan.model import Model
+from app.plan.nearest import filled
 from app.plan.placing import NO_PIPELINE, Placer
 from app.plan.speed import Throughputs, task_seconds
 from app.plan.values import Candidate, KvType, PlanRequest, Verdict
@@ -121,11 +122,12 @@ class Search:
         return wholes + self._fitting(self._placements(placer, bases))
 
     def _nearest(self, context: int) -> Choice:
-        """Return what lacks the least, as too big: everything on GPUs, or nothing."""
+        """Return what lacks the least in all, as too big: everything on GPUs, as much as they hold, or nothing."""
         placer, bases = self._placer, self._bases(context)
         tried = [each for base in bases for each in placer.layers_on(base, self._most_layers, or_nearest=True)]
         if self.request.gpu_layers is None:
             tried += [placer.without_gpus(base) for base in bases]
+            tried += filled(self.knowledge, bases)
         return replace(self.judge(min(tried, key=self._missing)), verdict="too_big")
 
     def _wholes(self, placer: Placer, bases: list[Candidate]) -> list[Candidate]:
