@@ -92,7 +92,7 @@ def _all_cards(pynvml: Any, own_pids: frozenset[int]) -> tuple[tuple[Card, ...],
     for index in range(int(_asked(pynvml, pynvml.nvmlDeviceGetCount) or 0)):
         try:
             cards.append(_card(pynvml, pynvml.nvmlDeviceGetHandleByIndex(index), driver, own_pids))
-        except pynvml.NVMLError as error:
+        except (pynvml.NVMLError, UnicodeError) as error:  # UnicodeError: a name that is no text
             notes.append(f"NVIDIA card {index} does not answer ({error}).")
     return tuple(cards), tuple(notes)
 
@@ -141,7 +141,7 @@ def _asked(pynvml: Any, function: Callable[..., Any], *arguments: Any) -> Any:
     """Return the library's answer, None where this driver or card has none."""
     try:
         return function(*arguments)
-    except pynvml.NVMLError:
+    except (pynvml.NVMLError, UnicodeError):
         return None
 
 

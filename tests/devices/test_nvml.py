@@ -88,6 +88,13 @@ def test_card_that_fails_costs_only_itself(mode: Any) -> None:
     assert notes == ("NVIDIA card 1 does not answer (GPU is lost).",)
 
 
+def test_card_whose_name_is_no_text_costs_only_itself(mode: Any) -> None:
+    mode("garbage")
+    cards, (note,) = asked()
+    assert [card.name for card in cards] == ["NVIDIA GeForce RTX 3060"]
+    assert note.startswith("NVIDIA card 1 does not answer (")
+
+
 def test_driver_that_answers_with_an_error_says_why(mode: Any) -> None:
     mode("mismatch")
     cards, (note,) = asked()

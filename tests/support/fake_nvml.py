@@ -11,7 +11,7 @@ DRIVER = "550.54.14"
 GIB = 2**30
 
 # FAKE_NVML: ok, old (without the second versions), wddm, abort, hang, mismatch, half (card 1 fails), unloaded,
-# blocks (hangs while it is being loaded). Structs and numbers: nvml.h.
+# garbage (card 1 has a name that is no text), blocks (hangs while it is being loaded). Structs and numbers: nvml.h.
 SOURCE = r"""
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +49,7 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **handle) {
     return is("half") && index == 1 ? LOST : OK;
 }
 int nvmlDeviceGetName(void *handle, char *name, unsigned size) {
+    if (is("garbage") && index_of(handle)) { strncpy(name, "\xff\xfe", size); return OK; }
     strncpy(name, index_of(handle) ? "NVIDIA GeForce GTX 1060 6GB" : "NVIDIA GeForce RTX 3060", size);
     return OK;
 }
