@@ -6,18 +6,21 @@ from app.plan.values import DevicePlan
 
 GB, MB = 10**9, 10**6
 SMALLEST_IN_GB = 2 * GB
+LARGE_UNITS = 10  # beside so much one more or less is hardly seen
 
 
 def subtraction(device: DevicePlan, others_bytes: int = 0) -> str:
     """Return what a device has, what is taken from it and what is left, in one unit.
 
-    others_bytes: what other programs are known to hold; it names what is in use already.
+    others_bytes: what other programs are known to hold; it names what is in use already. A reserve takes no more than
+    what is free: beyond that it leaves nothing, as in Budget.usable_bytes.
     """
     in_use = max(0, device.total_bytes - device.free_bytes)
+    reserve = min(device.reserve_bytes, device.total_bytes - in_use)
     named = "other programs" if others_bytes and others_bytes >= in_use // 2 else "in use"
     parts = [
         (named, in_use),
-        ("reserve", device.reserve_bytes),
+        ("reserve" if reserve == device.reserve_bytes else "of the reserve", reserve),
         ("weights", device.weights_bytes),
         ("KV", device.kv_bytes),
         ("compute", device.compute_bytes),
@@ -36,10 +39,12 @@ def subtraction(device: DevicePlan, others_bytes: int = 0) -> str:
 
 
 def rounded(sizes: Sequence[int], per_unit: int) -> list[int]:
-    """Return sizes that add up to nothing in whole units that do so too; each is off by less than one unit."""
-    whole = [size // per_unit for size in sizes]
-    missing = -sum(whole)
-    by_rest = sorted(range(len(sizes)), key=lambda i: sizes[i] % per_unit, reverse=True)
-    for index in by_rest[:missing]:
-        whole[index] += 1
+    """Return sizes that add up to nothing (what there is, what is taken, what is left) in whole units that do so too.
+
+    Each is rounded like everywhere else; what is missing then goes into the largest that is taken, or when even that
+    one is small, into what there is.
+    """
+    whole = [round(size / per_unit) for size in sizes]
+    taken = min(range(1, len(sizes) - 1), key=lambda i: sizes[i], default=0)
+    whole[taken if -whole[taken] >= LARGE_UNITS else 0] -= sum(whole)
     return whole

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from app.core.units import format_size
 from app.devices.values import TYPICAL_BANDWIDTH_BYTES_PER_S
 from app.plan.arithmetic import rounded, subtraction
 from app.plan.planner import make_plan
 from app.plan.values import Breakdown, Candidate, DevicePlan, PlanRequest, Use
-from app.plan.words import verdict_sentence
+from app.plan.words import used_bytes, verdict_sentence
 from tests.support.facts import dense, experts
 from tests.support.machines import GB, machine
 
@@ -39,9 +40,43 @@ def test_what_is_too_little_is_said() -> None:
     assert text == "6.0 GB − 1.0 reserve − 6.0 weights: 1.0 too little"
 
 
+def test_a_reserve_takes_no_more_than_there_is() -> None:
+    text = subtraction(DevicePlan("CPU", 10**9, 10**9, 2147 * 10**6, 4558 * 10**6, 285 * 10**6, 59 * 10**6))
+    assert text == "1000 MB − 1000 of the reserve − 4558 weights − 285 KV − 59 compute: 4902 too little"
+
+
 def test_rounding_keeps_the_sum() -> None:
     assert sum(rounded([100, -33, -33, -34], 10)) == 0
     assert rounded([100, -33, -33, -34], 10)[0] == 10
+
+
+def test_rounding_changes_the_largest_alone() -> None:
+    """Small terms and the result are rounded as they are anywhere else in a plan."""
+    rng, mb = random.Random(4), 10**6
+    for _ in range(500):
+        reserve, kv, compute = (rng.randrange(3000) * mb for _ in range(3))
+        weights = rng.randrange(5000, 30000) * mb
+        left = rng.randrange(-5000, 5000) * mb
+        total = weights + reserve + kv + compute + left
+        text = subtraction(DevicePlan("GPU0", total, total, reserve, weights, kv, compute))
+        for name, size in (("reserve", reserve), ("KV", kv), ("compute", compute)):
+            shown = re.search(rf"{NUMBER} {name}", text)
+            assert float(shown[1] if shown else 0) == round(size / GB, 1), (name, size, text)
+        result = re.search(rf"{NUMBER} (?:left|too little)", text)
+        assert result and float(result[1]) == abs(round(left / GB, 1)), (left, text)
+
+
+@pytest.mark.parametrize(("gpus", "ram"), [((4,), 16), ((8,), 8), ((), 5), ((), 1)])
+def test_what_is_missing_is_the_same_everywhere(gpus: tuple[int, ...], ram: int) -> None:
+    """The reason, the line of arithmetic and the verdict have one definition: what is needed less what is usable."""
+    plan = make_plan(experts(), machine(*gpus, ram_gb=ram), PlanRequest())
+    assert plan.verdict == "too_big"
+    host = plan.host
+    missing = used_bytes(host) - max(0, host.free_bytes - host.reserve_bytes)
+    assert plan.reasons[0].startswith(f"Main memory lacks {format_size(missing)} ")
+    line = next(reason for reason in plan.reasons if reason.startswith("Main memory: "))
+    number, in_gb = re.findall(rf"{NUMBER} too little", line)[0], " GB " in line
+    assert number == (f"{missing / GB:.1f}" if in_gb else f"{missing / 10**6:.0f}")
 
 
 def test_a_card_that_others_use() -> None:
