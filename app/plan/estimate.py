@@ -60,8 +60,9 @@ def _span(start: int, end: int, n_layers: int) -> Span:
 
 
 def _runs_as_pipeline(model: Model, candidate: Candidate, spans: Spans) -> bool:
-    several = _used(candidate, spans) > 1
-    return several and candidate.n_gpu_layers >= model.n_layers_total and not candidate.tensor_overrides
+    if candidate.tensor_overrides or candidate.n_gpu_layers < model.n_layers_total:
+        return False
+    return _used(candidate, spans) > 1
 
 
 def _used(candidate: Candidate, spans: Spans) -> int:

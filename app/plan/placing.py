@@ -143,20 +143,20 @@ class Placer:
                 yield candidate
 
     def _most_on_one(self, base: Candidate, index: int) -> Candidate | None:
-        held, total = self._held(base, index), self._model.n_layers_total
+        held, total, knowledge = self._held(base, index), self._model.n_layers_total, self.knowledge
         usable = self._gpus[index].usable_bytes
-        compute: dict[Family, int] = {}
+        compute: dict[Family | None, int] = {}
         # Compute buffers may fall as layers are added, so these are looked at one by one, downwards.
         for layers in range(_most_held(held, total, total - 1, usable), 0, -1):
             candidate = self.on_one(base, index, layers)
-            family = self.knowledge.family(candidate)
+            family = knowledge.family(candidate) if knowledge.lessons else None  # formulas say the same of all
+            is_measured = candidate in knowledge.measured
             if family not in compute:
-                known = self.knowledge.breakdown(candidate).gpus.get(self._gpus[index].id, Use())
-                compute[family] = known.compute_bytes if candidate not in self.knowledge.measured else 0
-            is_measured = candidate in self.knowledge.measured
+                known = knowledge.breakdown(candidate).gpus.get(self._gpus[index].id, Use())
+                compute[family] = 0 if is_measured else known.compute_bytes
             if not is_measured and held.bytes(total - layers, total) + compute[family] > usable:
                 continue
-            short = shortages(self.knowledge.breakdown(candidate), self.knowledge.budgets)
+            short = shortages(knowledge.breakdown(candidate), knowledge.budgets)
             if not short:
                 return candidate
             if self._gpus[index].id not in short:
