@@ -44,7 +44,7 @@ def rounded(sizes: Sequence[int], per_unit: int) -> list[int]:
     Each is rounded like everywhere else; what is missing then goes into the largest that is taken, or when even that
     one is small, into what there is.
     """
-    whole = [round(size / per_unit) for size in sizes]
+    whole = [round(10 * round(size / per_unit / 10, 1)) for size in sizes]
     taken = min(range(1, len(sizes) - 1), key=lambda i: sizes[i], default=0)
     whole[taken if -whole[taken] >= LARGE_UNITS else 0] -= sum(whole)
     return whole

@@ -46,8 +46,8 @@ def test_a_reserve_takes_no_more_than_there_is() -> None:
 
 
 def test_rounding_keeps_the_sum() -> None:
+    assert rounded([1000, -333, -334, -333], 10) == [100, -33, -34, -33]
     assert sum(rounded([100, -33, -33, -34], 10)) == 0
-    assert rounded([100, -33, -33, -34], 10)[0] == 10
 
 
 def test_rounding_changes_the_largest_alone() -> None:
@@ -63,7 +63,8 @@ def test_rounding_changes_the_largest_alone() -> None:
             shown = re.search(rf"{NUMBER} {name}", text)
             assert float(shown[1] if shown else 0) == round(size / GB, 1), (name, size, text)
         result = re.search(rf"{NUMBER} (?:left|too little)", text)
-        assert result and float(result[1]) == abs(round(left / GB, 1)), (left, text)
+        assert result is not None
+        assert float(result[1]) == abs(round(left / GB, 1)), (left, text)
 
 
 @pytest.mark.parametrize(("gpus", "ram"), [((4,), 16), ((8,), 8), ((), 5), ((), 1)])
