@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
 
@@ -117,7 +117,7 @@ class Model:
         """Return what leaves the routed experts of these layers in main memory, in one expression."""
         if not layers:
             return ()
-        override = self._kept(("moving", layers), lambda: TensorOverride(expert_pattern(layers), "CPU"))
+        override = _leaving_experts(layers)
         self._kept(("moved", override), lambda: frozenset(layers))  # known without reading the expression again
         return (override,)
 
@@ -196,6 +196,12 @@ class Model:
     def over_layers(self, ask: Callable[[LayerCache], int]) -> Iterable[int]:
         """Return for each layer what is true of its kind of cache."""
         return map([ask(cache) for cache in self.distinct_caches].__getitem__, self._cache_kinds)
+
+
+@lru_cache(maxsize=1024)
+def _leaving_experts(layers: tuple[int, ...]) -> TensorOverride:
+    """Return the override; many models have as many layers."""
+    return TensorOverride(expert_pattern(layers), "CPU")
 
 
 def study(facts: ModelFacts, budgets: Budgets) -> Model:

@@ -274,16 +274,16 @@ class Placer:
         experts = model.layer_totals(base)[padding_of(self._gpus[0].backend)].experts
         reads, having, share = model.read_totals(base, 2000), model.n_expert_layers, model.expert_share
         fixed = [weights + kv - size for weights, kv, size in zip(held.weights, held.kv, experts, strict=True)]
+        free = usable - held.output_bytes - held.shared_bytes - fixed[-1]
         found: list[tuple[float, int, int]] = []
-        for start, compute_bytes in enumerate(self._compute_without_experts(base)):
-            shared = held.shared_bytes if start < model.n_layers else 0
-            room = usable - compute_bytes - (fixed[-1] - fixed[start] + held.output_bytes + shared)
+        columns = zip(self._compute_without_experts(base), fixed, experts, held.kv, reads, having, strict=True)
+        for start, (compute_bytes, before, experts_before, kv, read, having_before) in enumerate(columns):
+            room = free - compute_bytes + before + (held.shared_bytes if start == model.n_layers else 0)
             if room < 0:
                 continue
-            end = bisect_right(experts, experts[start] + room) - 1  # the experts of the layers from here on move
-            moved = int(share * (experts[-1] - experts[end] + experts[start]))
-            host_bytes = fixed[start] - held.kv[start] + reads[start] + moved
-            found.append((host_bytes, start, having[end] - having[start]))
+            end = bisect_right(experts, experts_before + room) - 1  # the experts of the layers from here on move
+            host_bytes = before - kv + read + int(share * (experts[-1] - experts[end] + experts_before))
+            found.append((host_bytes, start, having[end] - having_before))
         return [(model.n_layers_total - start, kept) for _, start, kept in sorted(found)]
 
     def _compute_without_experts(self, base: Candidate) -> list[int]:
