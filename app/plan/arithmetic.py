@@ -26,16 +26,24 @@ def subtraction(device: DevicePlan, others_bytes: int = 0) -> str:
         ("compute", device.compute_bytes),
     ]
     left = device.total_bytes - sum(size for _, size in parts)
-    unit, per_unit, decimals = (" GB", GB // 10, 1) if device.total_bytes >= SMALLEST_IN_GB else (" MB", MB, 0)
-    total, *shown = rounded([device.total_bytes, *(-size for _, size in parts), -left], per_unit)
+    sizes = [device.total_bytes, *(-size for _, size in parts), -left]
+    unit, per_unit, decimals = _scale(sizes)
+    total, *shown = rounded(sizes, per_unit)
 
-    def number(tenths: int) -> str:
-        return f"{tenths / 10:.1f}" if decimals else str(tenths)
+    def number(units: int) -> str:
+        return f"{units / 10**decimals:.{decimals}f}"
 
     taken = [f" − {number(-value)} {name}" for (name, size), value in zip(parts, shown, strict=False) if size and value]
     rest = -shown[-1]
     ending = f" = {number(rest)} left" if left >= 0 else f": {number(abs(rest))} too little"
     return f"{number(total)}{unit}{''.join(taken)}{ending}"
+
+
+def _scale(sizes: Sequence[int]) -> tuple[str, int, int]:
+    """Return unit, bytes of its last digit and decimals: one, or two where numbers with one would not add up."""
+    if sizes[0] < SMALLEST_IN_GB:
+        return " MB", MB, 0
+    return (" GB", GB // 100, 2) if sum(_nearest(size, GB // 10) for size in sizes) else (" GB", GB // 10, 1)
 
 
 def rounded(sizes: Sequence[int], per_unit: int) -> list[int]:
@@ -44,7 +52,12 @@ def rounded(sizes: Sequence[int], per_unit: int) -> list[int]:
     Each is rounded like everywhere else; what is missing then goes into the largest that is taken, or when even that
     one is small, into what there is.
     """
-    whole = [round(10 * round(size / per_unit / 10, 1)) for size in sizes]
+    whole = [_nearest(size, per_unit) for size in sizes]
     taken = min(range(1, len(sizes) - 1), key=lambda i: sizes[i], default=0)
     whole[taken if -whole[taken] >= LARGE_UNITS else 0] -= sum(whole)
     return whole
+
+
+def _nearest(size: int, per_unit: int) -> int:
+    """Return whole units, at a half as format_size has it."""
+    return round(10 * round(size / per_unit / 10, 1))

@@ -8,7 +8,7 @@ from app.library.facts import ModelFacts
 from app.plan.budget import Budget, Budgets, budgets_of
 from app.plan.fit import Knowledge
 from app.plan.model import study
-from app.plan.reasons import explain
+from app.plan.reasons import WORTHWHILE, explain
 from app.plan.refine import Asking, hoped, refined, settled
 from app.plan.request import check_request
 from app.plan.search import Choice, Search
@@ -27,7 +27,8 @@ from app.plan.values import (
 
 MAX_DRY_RUNS = 12
 MORE_CONTEXT = 4
-WORTHWHILE = 1.25
+SLOWEST_ALTERNATIVE = 0.25
+"""Of the plan's speed: slower than that no context is worth it."""
 
 
 def make_plan(
@@ -57,9 +58,9 @@ def _plan_on(
     search, choice = refined(search, asking)
     choice = hoped(search, settled(search, choice))
     plan = _load_plan(search, choice, devices)
-    reasons = explain(search, choice, plan, devices, asking.failure)
-    alternatives = _alternatives(search, choice, devices, asking)
-    return replace(plan, reasons=reasons, alternatives=alternatives)
+    failure = asking.failure
+    plan = replace(plan, alternatives=_alternatives(search, choice, devices, asking))
+    return replace(plan, reasons=explain(search, choice, plan, devices, failure))
 
 
 def _load_plan(search: Search, choice: Choice, devices: Devices) -> LoadPlan:
@@ -125,18 +126,29 @@ def _alternatives(search: Search, choice: Choice, devices: Devices, asking: Aski
     """
     if search.request.gpu_layers is not None:
         return ()
-    found: list[LoadPlan] = []
-    trained, least = search.trained_context, search.least_context
-    if choice.candidate.context < trained and choice.verdict != "too_big":
-        more = min(trained, choice.candidate.context * MORE_CONTEXT)
-        search, other = refined(search, asking, lambda search: search.at(more))
-        found += [_load_plan(search, other, devices)] if other.verdict != "too_big" else []
+    trained, least, too_big = search.trained_context, search.least_context, choice.verdict == "too_big"
+    less: list[LoadPlan] = []
     if choice.verdict != "gpu" and choice.candidate.context > least:
         search, other = refined(search, asking, lambda search: search.at(least))
-        is_worth_it = choice.verdict == "too_big" or choice.cost_s > WORTHWHILE * other.cost_s
-        if other.verdict != "too_big" and is_worth_it:
-            found.append(_load_plan(search, other, devices))
-    return tuple(found)
+        if other.verdict != "too_big" and (too_big or _gains(search, choice, other)):
+            less.append(_load_plan(search, other, devices))
+    if choice.candidate.context >= trained or too_big:
+        return tuple(less)
+    larger = min(trained, choice.candidate.context * MORE_CONTEXT)
+    search, other = refined(search, asking, lambda search: search.at(larger))
+    is_usable = _speed(search, other) >= SLOWEST_ALTERNATIVE * _speed(search, choice)
+    more = [_load_plan(search, other, devices)] if other.verdict != "too_big" and is_usable else []
+    return (*more, *less)
+
+
+def _gains(search: Search, choice: Choice, other: Choice) -> bool:
+    """Tell whether another choice is much faster, in the whole task or in writing alone."""
+    faster = _speed(search, other) > WORTHWHILE * _speed(search, choice)
+    return faster or choice.cost_s > WORTHWHILE * other.cost_s
+
+
+def _speed(search: Search, choice: Choice) -> float:
+    return expected_speed(search.model, choice.candidate, search.speeds).decode_tokens_per_s
 
 
 def candidate_of(plan: LoadPlan) -> Candidate:

@@ -1,5 +1,6 @@
 """Why a plan is as it is: sentences with the bytes that decided."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from app.core.units import format_size
@@ -8,16 +9,20 @@ from app.plan.arithmetic import subtraction
 from app.plan.fit import shortages
 from app.plan.kv import CONTEXT_STEP
 from app.plan.placing import NO_PIPELINE
-from app.plan.search import Choice, Search
+from app.plan.search import CONTEXTS, Choice, Search
 from app.plan.throughput import DEFAULT_GPU_BANDWIDTH, GPU_BANDWIDTHS
 from app.plan.values import Breakdown, Candidate, LoadPlan, Use
+from app.plan.words import round_speed
+
+WORTHWHILE = 1.25
+"""What another plan must win in speed to be worth a word."""
 
 
 def explain(search: Search, choice: Choice, plan: LoadPlan, devices: Devices, failure: str) -> tuple[str, ...]:
     """Return the reasons for a choice, most important first; `failure` is why there was no dry run."""
     sentences = [
         *(_shortage(search, choice) if choice.verdict == "too_big" else ()),
-        *_placement(plan),
+        *_placement(search, choice, plan),
         *_subtractions(plan, devices),
         *_no_more(search, choice),
         *_experts(search, plan),
@@ -44,18 +49,41 @@ def _shortage(search: Search, choice: Choice) -> list[str]:
     ]
 
 
-def _placement(plan: LoadPlan) -> list[str]:
+def _placement(search: Search, choice: Choice, plan: LoadPlan) -> list[str]:
+    total, asked = plan.n_layers_total, search.request.gpu_layers
     if not plan.devices:
-        return [f"No GPU that this build can use: all {plan.n_layers_total} layers run on the processor."]
+        return [f"No GPU that this build can use: all {total} layers run on the processor."]
     if not plan.n_gpu_layers:
-        free = ", ".join(f"{device.id} has {format_size(device.free_bytes)} free" for device in plan.devices)
-        return [f"All {plan.n_layers_total} layers run on the processor ({free}: too little to help)."]
+        each = (_why_unused(search, choice, index) for index in range(len(plan.devices)))
+        return [f"All {total} layers run on the processor ({'as asked for' if asked == 0 else '; '.join(each)})."]
+    ids = listed([device.id for device, share in zip(plan.devices, plan.tensor_split, strict=False) if share])
+    layers = f"all {total} layers" if plan.n_gpu_layers == total else layers_of(plan)
+    if plan.verdict == "too_big" and asked is not None:
+        return [f"As asked for, {layers} would lie on {ids}."]
     if plan.verdict == "too_big":
-        return [f"The nearest to a fit was {layers_of(plan)} on GPUs."]
-    ids = [device.id for device, share in zip(plan.devices, plan.tensor_split, strict=False) if share]
-    if plan.n_gpu_layers == plan.n_layers_total:
-        return [f"All {plan.n_layers_total} layers fit on {' and '.join(ids)}."]
-    return [f"{layers_of(plan)} fit on {' and '.join(ids)}; the others run on the processor."]
+        return [f"The nearest to a fit has {layers} on {ids}; a forced load takes it."]
+    if plan.n_gpu_layers == total:
+        return [f"All {total} layers fit on {ids}."]
+    return [f"{layers} fit on {ids}; the others run on the processor."]
+
+
+def _why_unused(search: Search, choice: Choice, index: int) -> str:
+    """Return why a GPU gets no layers: it has no room, the reserve takes it, or it is no faster."""
+    budget, knowledge = search.knowledge.budgets.gpus[index], search.knowledge
+    one = choice.candidate.placed(tuple(int(i == index) for i in range(len(knowledge.budgets.gpus))), ())
+    needed = knowledge.breakdown(one).gpus.get(budget.id, Use()).total_bytes
+    if needed <= budget.usable_bytes and choice.verdict != "too_big":
+        is_remote = budget.backend == "rpc"
+        return f"{budget.id} {'is slower than this computer' if is_remote else 'would make it no faster'}"
+    has = f"{budget.id} has {format_size(budget.free_bytes)} free"
+    if budget.usable_bytes < needed <= budget.free_bytes:
+        has += f", less a reserve of {format_size(budget.reserve_bytes)}"
+    return f"{has}: too little to help"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return "GPU0", "GPU0 and GPU1" or "GPU0, GPU1 and GPU2"."""
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
 def _subtractions(plan: LoadPlan, devices: Devices) -> list[str]:
@@ -73,7 +101,7 @@ def _subtractions(plan: LoadPlan, devices: Devices) -> list[str]:
 def _no_more(search: Search, choice: Choice) -> list[str]:
     """Say what one more layer would need, where not all are on GPUs."""
     candidate, total = choice.candidate, search.model.n_layers_total
-    if not 0 < candidate.n_gpu_layers < total or choice.verdict == "too_big" or search.request.gpu_layers is not None:
+    if not 0 < candidate.n_gpu_layers < total or search.request.gpu_layers is not None:
         return []
     budgets, now = search.knowledge.budgets.gpus, search.knowledge.breakdown(choice.candidate)
     needs: list[tuple[int, str]] = []
@@ -84,7 +112,7 @@ def _no_more(search: Search, choice: Choice) -> list[str]:
             after = search.knowledge.breakdown(more).gpus.get(budget.id, Use()).total_bytes
             before = now.gpus.get(budget.id, Use()).total_bytes
             left = budget.usable_bytes - before
-            if after - before > left:
+            if after - before > left >= 0:
                 sentence = (
                     f"One more layer would take {_size(after - before)} of {budget.id}, which has {_size(left)} left"
                 )
@@ -145,13 +173,40 @@ def _pieces(search: Search, choice: Choice) -> list[str]:
 
 def _context(search: Search, plan: LoadPlan) -> list[str]:
     trained, asked = search.trained_context, search.request.context
-    if plan.context > trained and isinstance(asked, int) and asked > trained:
-        return [f"The model was trained on {trained:,} tokens; beyond them its answers get worse."]
+    if isinstance(asked, int):
+        sentences = [f"A context has whole blocks of {CONTEXT_STEP} tokens: for {asked:,} it is {plan.context:,}."]
+        sentences = sentences if plan.context != asked else []
+        if plan.context > trained and asked > trained:
+            worse = f"The model was trained on {trained:,} tokens; beyond them its answers get worse."
+            return [*sentences, worse]
+    else:
+        sentences = _less_context(plan)
     if plan.context >= trained - trained % CONTEXT_STEP:
-        return []
+        return sentences
     sentence = f"The context is {plan.context:,} of the {trained:,} tokens the model was trained on"
-    why = {"gpu": ": more would not fit on the GPU", "partial": ": more would not fit"}.get(plan.verdict, "")
-    return [f"{sentence}{why if asked is None else ''}."]
+    return [f"{sentence}{_no_more_context(search, plan)}.", *sentences]
+
+
+def _no_more_context(search: Search, plan: LoadPlan) -> str:
+    """Return what kept the context from being larger; one that was asked for is just that."""
+    if isinstance(search.request.context, int) or plan.verdict == "too_big":
+        return ""
+    usual = min(context for context in (*CONTEXTS, search.trained_context) if context > plan.context)
+    more = "more" if search.request.context == "max" else f"the next usual size, {usual:,},"
+    where = f" fully on the {'GPU' if len(plan.devices) == 1 else 'GPUs'}" if plan.verdict == "gpu" else ""
+    return f": {more} would not fit{where}"
+
+
+def _less_context(plan: LoadPlan) -> list[str]:
+    """Say what a smaller context would gain, where it gains much."""
+    now = plan.expected.decode_tokens_per_s
+    return [
+        f"With a context of {other.context:,} it would write about "
+        f"{round_speed(other.expected.decode_tokens_per_s)} tok/s instead of {round_speed(now)}."
+        for other in plan.alternatives
+        if other.context < plan.context and other.expected.decode_tokens_per_s > WORTHWHILE * now
+        if plan.verdict != "too_big"
+    ]
 
 
 def _source(search: Search, choice: Choice, devices: Devices, failure: str) -> list[str]:
