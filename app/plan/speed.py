@@ -79,16 +79,16 @@ class _Foretelling:
 
 
 class _Place(NamedTuple):
-    """What lies on one device: its layers, their bytes without routed experts, bytes of experts that a token uses."""
+    """What lies on one device: its layers, their bytes without routed experts, bytes of experts that a token uses.
 
+    is_helped: it is the host, beside a GPU to which weights may be copied for prompts (op_offload).
+    """
+
+    known: _Seconds
+    is_helped: bool
     span: Span
     dense_bytes: int
     expert_bytes: float
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is done there."""
-        return not (self.span.blocks or self.span.has_output or self.expert_bytes)
 
 
 def expected_speed(model: Model, candidate: Candidate, speeds: Throughputs) -> ExpectedSpeed:
@@ -108,7 +108,7 @@ def task_seconds(model: Model, candidate: Candidate, speeds: Throughputs) -> flo
     return _compared_s(foretelling, candidate, _places(foretelling, candidate))
 
 
-def _compared_s(foretelling: _Foretelling, candidate: Candidate, places: tuple[_Place, ...]) -> float:
+def _compared_s(foretelling: _Foretelling, candidate: Candidate, places: list[_Place]) -> float:
     seconds = TASK_PROMPT_TOKENS * _prefill_s(foretelling, candidate, places, COMPARED)
     return seconds + TASK_ANSWER_TOKENS * _decode_s(foretelling, candidate, places, COMPARED)
 
@@ -148,47 +148,47 @@ def _read_sums(work: Work, rates: Mapping[str, Rate]) -> Sums:
     return (*sums[:-1], sums[-1] - prefill_s(work.last_ffn, rates))
 
 
-def _places(foretelling: _Foretelling, candidate: Candidate) -> tuple[_Place, ...]:
+def _places(foretelling: _Foretelling, candidate: Candidate) -> list[_Place]:
+    """Return what lies where; devices with nothing to do are left out."""
     model = foretelling.model
     spans: Spans = spans_of(candidate, model.n_layers, len(foretelling.speeds.gpus))
     weights, expert_sums, moved_sums = model.layer_totals(candidate)[HOST_PADDING]
     share = model.expert_share
 
-    def place(span: Span, is_host: bool) -> _Place:
+    def place(known: _Seconds, span: Span, is_host: bool) -> _Place:
         experts = expert_sums[span.end] - expert_sums[span.start]
         moved = moved_sums[span.end] - moved_sums[span.start]
         used = share * (experts - moved + (moved_sums[-1] if is_host else 0))
-        return _Place(span, weights[span.end] - weights[span.start] - experts, used)
+        dense = weights[span.end] - weights[span.start] - experts
+        return _Place(known, is_host and bool(spans.gpus), span, dense, used)
 
-    return (place(spans.host, True), *(place(span, False) for span in spans.gpus))
+    host, *gpus = foretelling.seconds
+    placed = [place(host, spans.host, True), *(place(*each, False) for each in zip(gpus, spans.gpus, strict=True))]
+    return [place for place in placed if place.span.blocks or place.span.has_output or place.expert_bytes]
 
 
-def _decode_s(foretelling: _Foretelling, candidate: Candidate, places: tuple[_Place, ...], task: _Task) -> float:
+def _decode_s(foretelling: _Foretelling, candidate: Candidate, places: list[_Place], task: _Task) -> float:
     """Return the seconds of one token of the answer."""
     seconds = ENGINE_TOKEN_S + foretelling.model.facts.n_vocab * ENGINE_VOCABULARY_S
     look_back = _look_back(foretelling, candidate, task.decode_tokens)
-    for place, known in zip(places, foretelling.seconds, strict=True):
-        if place.is_empty:
-            continue
-        span, pace = place.span, known.device.pace
-        seconds += known.decode[span.end] - known.decode[span.start] + place.expert_bytes * known.expert_decode
+    for known, _, span, _, expert_bytes in places:
+        pace = known.device.pace
+        seconds += known.decode[span.end] - known.decode[span.start] + expert_bytes * known.expert_decode
         seconds += (look_back[span.end] - look_back[span.start]) * pace.attention_decode_s
         seconds += pace.token_s + span.blocks * pace.layer_s + (known.output if span.has_output else 0.0)
     return seconds
 
 
-def _prefill_s(foretelling: _Foretelling, candidate: Candidate, places: tuple[_Place, ...], task: _Task) -> float:
+def _prefill_s(foretelling: _Foretelling, candidate: Candidate, places: list[_Place], task: _Task) -> float:
     """Return the seconds of one token of a prompt that is read in pieces."""
     look_back = _look_back(foretelling, candidate, task.prefill_tokens)
     pieces = 1 / min(PIECE_TOKENS, task.prompt_tokens)
     seconds = ENGINE_TOKEN_S / task.prompt_tokens
-    for index, (place, known) in enumerate(zip(places, foretelling.seconds, strict=True)):
-        if place.is_empty:
-            continue
-        span, pace = place.span, known.device.pace
+    for place in places:
+        known, span, pace = place.known, place.span, place.known.device.pace
         part = _multiply_s(place, known)
-        if index == 0 and len(places) > 1:
-            # op_offload: weights in main memory are copied to the GPU for each piece.
+        if place.is_helped:
+            # Weights in main memory are copied to the GPU for each piece.
             host_bytes = place.dense_bytes + place.expert_bytes / foretelling.model.expert_share
             part = min(part, host_bytes / PCIE_BYTES_PER_S * pieces + _multiply_s(place, foretelling.seconds[1]))
         seconds += part + (look_back[span.end] - look_back[span.start]) * pace.attention_prefill_s
