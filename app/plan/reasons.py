@@ -6,11 +6,11 @@ from dataclasses import replace
 from app.core.units import format_size
 from app.devices.values import TYPICAL_BANDWIDTH_BYTES_PER_S, Devices
 from app.plan.arithmetic import subtraction
+from app.plan.cards import assumed_bandwidth, known_bandwidth
 from app.plan.fit import shortages
 from app.plan.kv import CONTEXT_STEP
 from app.plan.placing import NO_PIPELINE
 from app.plan.search import CONTEXTS, Choice, Search
-from app.plan.throughput import DEFAULT_GPU_BANDWIDTH, GPU_BANDWIDTHS
 from app.plan.values import Breakdown, Candidate, LoadPlan, Use
 from app.plan.words import round_speed
 
@@ -224,10 +224,12 @@ def _made_up(devices: Devices) -> list[str]:
     if not devices.simulated:
         return []
     sentences = ["Speeds of cards that are not here are those that such cards typically have."]
-    unknown = [gpu.name for gpu in devices.gpus if not any(part in gpu.name.lower() for part, _ in GPU_BANDWIDTHS)]
-    if unknown:
-        speed = format_size(DEFAULT_GPU_BANDWIDTH)
-        sentences.append(f"Nothing is known of {', '.join(unknown)}: {speed} a second is assumed.")
+    unknown: dict[float, list[str]] = {}
+    for gpu in devices.gpus:
+        if known_bandwidth(gpu.name) is None:
+            unknown.setdefault(assumed_bandwidth(gpu), []).append(gpu.name)
+    for bandwidth, names in unknown.items():
+        sentences.append(f"Nothing is known of {listed(names)}: {format_size(bandwidth)} a second is assumed.")
     if devices.memory.bandwidth_bytes_per_s == TYPICAL_BANDWIDTH_BYTES_PER_S:
         speed = format_size(TYPICAL_BANDWIDTH_BYTES_PER_S)
         sentences.append(f"Main memory is taken to read {speed} a second, the processor to be the one here.")

@@ -8,6 +8,7 @@ from statistics import median
 from app.devices.values import Devices, Gpu
 from app.library.ggml_types import GGML_TYPES
 from app.plan.budget import CUDA_LIKE, Budgets
+from app.plan.cards import assumed_bandwidth, known_bandwidth
 from app.plan.values import NOTHING_LEARNED, Learned, Pace, Rate
 
 HOST = "CPU"
@@ -46,62 +47,6 @@ GPU_FLOPS_PER_BANDWIDTH = 25.0
 GPU_LAYER_S = 8e-6
 REMOTE_TOKEN_S = 1e-3
 REMOTE_BANDWIDTH = 100e9
-DEFAULT_GPU_BANDWIDTH = 300e9
-GPU_BANDWIDTHS: tuple[tuple[str, float], ...] = (
-    # Makers' data sheets, bytes a second; the first name found in the device's name counts.
-    ("5090", 1792e9),
-    ("5080", 960e9),
-    ("5070 ti", 896e9),
-    ("5070", 672e9),
-    ("5060", 448e9),
-    ("4090", 1008e9),
-    ("4080", 717e9),
-    ("4070 ti", 504e9),
-    ("4070", 504e9),
-    ("4060", 272e9),
-    ("3090", 936e9),
-    ("3080", 760e9),
-    ("3070", 448e9),
-    ("3060", 360e9),
-    ("3050", 224e9),
-    ("2080", 448e9),
-    ("2070", 448e9),
-    ("2060", 336e9),
-    ("1080", 320e9),
-    ("1070", 256e9),
-    ("1060", 192e9),
-    ("h100", 3350e9),
-    ("a100", 1555e9),
-    ("7900 xtx", 960e9),
-    ("7900", 800e9),
-    ("7800", 624e9),
-    ("7600", 288e9),
-    ("6800", 512e9),
-    ("6700", 384e9),
-    ("6600", 224e9),
-    ("arc a770", 560e9),
-    ("arc b580", 456e9),
-    ("m3 ultra", 819e9),
-    ("m2 ultra", 800e9),
-    ("m1 ultra", 800e9),
-    ("m4 max", 546e9),
-    ("m3 max", 400e9),
-    ("m2 max", 400e9),
-    ("m1 max", 400e9),
-    ("m4 pro", 273e9),
-    ("m3 pro", 150e9),
-    ("m2 pro", 200e9),
-    ("m1 pro", 200e9),
-    ("apple m4", 120e9),
-    ("apple m3", 100e9),
-    ("apple m2", 100e9),
-    ("apple m1", 68e9),
-    ("gb10", 273e9),
-    ("8060s", 256e9),
-    ("8050s", 256e9),
-    ("890m", 120e9),
-    ("arc 140v", 136e9),
-)
 
 
 @dataclass(frozen=True)
@@ -183,8 +128,4 @@ def _typical_gpu(gpu: Gpu, ram_bandwidth: float) -> Throughput:
 def _gpu_bandwidth(gpu: Gpu, ram_bandwidth: float) -> float:
     if gpu.backend.lower() == "rpc":
         return REMOTE_BANDWIDTH
-    name = gpu.name.lower()
-    for part, bandwidth in GPU_BANDWIDTHS:
-        if part in name:
-            return bandwidth
-    return ram_bandwidth if gpu.integrated else DEFAULT_GPU_BANDWIDTH
+    return known_bandwidth(gpu.name) or (ram_bandwidth if gpu.integrated else assumed_bandwidth(gpu))
