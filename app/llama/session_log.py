@@ -17,6 +17,9 @@ _REFUSED = re.compile(r"failed to allocate (?P<device>\S+) buffer of size (?P<si
 _NO_MEMORY = re.compile(
     r"allocating .* failed: out of|Cannot allocate memory|bad_alloc|unable to allocate|failed to allocate|out of memory"
 )
+_SPEAKER = re.compile(r"^(?:[a-z]\w*_\w*:\s*|error loading model:\s*)+")
+"""The functions that a line of the log names before it says something: "llama_model_load: error loading model: "."""
+
 _ARCHITECTURE = re.compile(r"unknown model architecture: '(?P<name>[^']*)'")
 _PRE_TOKENIZER = re.compile(r"unknown pre-tokenizer type: '(?P<name>[^']*)'")
 
@@ -61,9 +64,10 @@ class LlamaLog:
                 hint="Lower the context, close other programs, or let fewer layers run on the GPU.",
                 detail=said,
             )
-        reason = next((line for line in self._lines if "error" in line.lower()), "")
+        reason = _SPEAKER.sub("", next((line for line in self._lines if "error" in line.lower()), "").strip())
+        words = f"{what} failed: {reason}" if reason else f"{what} failed"
         return EngineFailed(
-            f"{what} failed{': ' + reason.strip() if reason else '.'}",
+            f"{words.rstrip('.')}.",
             hint="The file may be damaged: check it with `pronk models verify`, or download it again.",
             detail=said,
         )
