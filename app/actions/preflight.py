@@ -18,31 +18,37 @@ KEPT_VERDICTS = 500
 
 def preflight(pronk: Pronk, path: Path) -> Preflight:
     """Return whether a file can be loaded; a good one is tried once, until it or the engine changes."""
-    note = _note(pronk, path)
-    if note is not None and note.exists():
-        return Preflight("ok")
     try:
-        read_facts(path)
+        return _tried(pronk, path)
     except AppError as error:
         return Preflight("refused", error.kind, error.message, error.hint, error.detail)
-    result = preflight_file(path, pronk.log("preflight"))
-    if note is not None and result.verdict == "ok":
-        _remember(note, path)
-    return result
 
 
 def require_loadable(pronk: Pronk, path: Path, force: bool = False) -> str:
     """Raise the error that keeps a file from being loaded; with `force`, return it as a warning.
 
-    "" when nothing speaks against the file, or nothing could be found out.
+    "" when nothing speaks against the file, or nothing could be found out. A file whose header cannot be read is no
+    model to anybody: that is raised with `force`, too.
     """
-    error = preflight(pronk, path).error()
+    error = _tried(pronk, path).error()
     if error is None:
         return ""
     if force:
         return f"{error.message} It is tried all the same."
     error.hint = f"{error.hint} To try it all the same: --force".strip()
     raise error
+
+
+def _tried(pronk: Pronk, path: Path) -> Preflight:
+    """Return what llama.cpp makes of a file; raises the error of one whose header cannot be read."""
+    note = _note(pronk, path)
+    if note is not None and note.exists():
+        return Preflight("ok")
+    read_facts(path)
+    result = preflight_file(path, pronk.log("preflight"))
+    if note is not None and result.verdict == "ok":
+        _remember(note, path)
+    return result
 
 
 def _note(pronk: Pronk, path: Path) -> Path | None:

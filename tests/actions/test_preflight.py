@@ -144,6 +144,16 @@ def test_a_header_that_cannot_be_read_is_not_added_even_so(pronk: Pronk, put: Ca
         add_file(pronk, path, force=True)
 
 
+@pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><title>Sign in</title>"])
+def test_force_is_hinted_only_where_it_helps(pronk: Pronk, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(content)
+    for force in (False, True):
+        with pytest.raises(BadFile) as caught:
+            require_loadable(pronk, path, force)
+        assert "--force" not in caught.value.hint
+
+
 def with_a_token_twice() -> Parts:
     """A model that is refused by its vocabulary: no child is started, so no time limit counts."""
     return bpe_model().where("tokenizer.ggml.tokens", strings([*bpe_tokens()[:-1], "Hi"]))
@@ -163,6 +173,10 @@ def test_serve_with_force_warns_and_tries(put: Callable[[Parts], Path]) -> None:
     done = run_pronk("serve", str(put(with_a_token_twice())), "--events", "--force")
     assert done.returncode == 1
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [event["event"] for event in events if event["event"] != "progress"] == ["ready", "warning", "failed"]
+    assert [event["event"] for event in events if event["event"] not in ("progress", "alive")] == [
+        "ready",
+        "warning",
+        "failed",
+    ]
     assert "It is tried all the same" in events[1]["message"]
     assert "SIGABRT" in events[-1]["message"]
