@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QProgressBar, QVBoxLayout, QWidget
 
 from app.gui.plan.sentences import Figures
 from app.gui.widgets.buttons import push_button
+from app.gui.widgets.fold_box import FoldBox, row_of
 from app.gui.widgets.labels import ElidedLabel, plain_label
 
 STEPS = 1000
+HEAD_WIDE_PX = 420
 
 
 class MeasureCard(QFrame):
@@ -54,8 +56,9 @@ class MeasureCard(QFrame):
         """Offer to measure."""
         self._text.setText(
             self.tr(
-                "Short tests of memory, processor and graphics cards, about 20 seconds. Afterwards the speeds on this "
-                "page are those of your computer, and models run with the threads that are fastest."
+                "Short tests of memory, processor and graphics cards: about half a minute, longer while other "
+                "programs are busy. Afterwards the speeds on this page are those of your computer, and models run "
+                "with the threads that are fastest."
             )
         )
         self._show(running=False)
@@ -100,19 +103,20 @@ class MeasureCard(QFrame):
             self.button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _build(self) -> None:
-        head = QHBoxLayout()
-        head.setSpacing(16)
-        words = QVBoxLayout()
+        about = QWidget()
+        about.setObjectName("plain")
+        words = QVBoxLayout(about)
+        words.setContentsMargins(0, 0, 0, 0)
         words.setSpacing(4)
         words.addWidget(plain_label(self.tr("What this computer can do"), "strong"))
         words.addWidget(self._text)
-        head.addLayout(words, 1)
-        for button in (self.button, self.cancel_button):
-            head.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
+        head = FoldBox(HEAD_WIDE_PX, 16)
+        head.add(about, 1)
+        head.add(row_of(self.button, self.cancel_button))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 12, 12, 12)
         layout.setSpacing(8)
-        layout.addLayout(head)
+        layout.addWidget(head)
         layout.addWidget(self._bar)
         layout.addWidget(self._what)
         layout.addWidget(self.results)

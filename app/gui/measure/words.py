@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 HOST = "CPU"
 MOST_OTHERS = 0.1
+LEAST_GAIN, MOST_GAIN = 1.01, 4.0
+"""Less is not worth a word, and more is no tuning: something else took the processor meanwhile."""
 BILLION = 10**9
 
 
@@ -72,15 +74,15 @@ def result_sentence(result: Mapping[str, Any]) -> str:
     """Return what came of it."""
     threads, piece = int(result.get("n_threads") or 0), int(result.get("n_ubatch") or 0)
     words = [tr("Measured in {0}.").format(format_duration(float(result.get("elapsed_s") or 0)))]
-    if threads and piece:
+    kept = result.get("kept", True)
+    if threads and piece and kept:
         words.append(f"{count_threads(threads)} {tr('Prompts are read {0} tokens at a time.').format(f'{piece:,}')}")
-    gain = float(result.get("gain") or 1.0)
-    if gain >= 1.01:
-        words.append(tr("That is {0} times as fast as the usual settings.").format(f"{gain:.2f}"))
-    others = float(result.get("others") or 0.0)
+    gain, others = float(result.get("gain") or 1.0), float(result.get("others") or 0.0)
     if others > MOST_OTHERS:
-        busy = tr("Other programs took {0} % of the processor meanwhile: measure again when less is going on.")
+        busy = tr("Other programs took {0} % of the processor meanwhile: measure again when it is quiet.")
         words.append(busy.format(round(100 * others)))
+    elif kept and LEAST_GAIN <= gain <= MOST_GAIN:
+        words.append(tr("That is {0} times as fast as the usual settings.").format(f"{gain:.3g}"))
     return " ".join(words)
 
 

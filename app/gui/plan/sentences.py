@@ -50,7 +50,7 @@ class Figures(QWidget):
     def show_rows(self, rows: Sequence[tuple[str, str]]) -> None:
         """Show these rows."""
         for row in range(len(self._rows), len(rows)):
-            pair = (plain_label("", "muted"), plain_label("", "muted"))
+            pair = (plain_label("", "muted", wrap=True), plain_label("", "muted"))
             self._grid.addWidget(pair[0], row, 0)
             self._grid.addWidget(pair[1], row, 1, Qt.AlignmentFlag.AlignRight)
             self._rows.append(pair)

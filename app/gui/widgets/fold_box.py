@@ -1,7 +1,7 @@
 """Widgets side by side where there is room, else one below the other."""
 
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 
 GAP_PX = 24
 COLUMN_GAP_PX = 12
@@ -47,3 +47,16 @@ class FoldBox(QWidget):
         if direction != self._layout.direction():
             self._layout.setDirection(direction)
             self._layout.setSpacing(self._gap_px if wide else min(self._gap_px, COLUMN_GAP_PX))
+
+
+def row_of(*widgets: QWidget, gap_px: int = 8) -> QWidget:
+    """Return the widgets side by side, from the left, as one."""
+    row = QWidget()
+    row.setObjectName("plain")
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(gap_px)
+    for widget in widgets:
+        layout.addWidget(widget)
+    layout.addStretch(1)
+    return row

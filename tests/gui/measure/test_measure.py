@@ -54,7 +54,7 @@ def make(qtbot: QtBot, home: Home, tasks: Tasks) -> Iterator[Make]:
 
 def test_the_button_measures_and_tells_in_words(qtbot: QtBot, make: Make) -> None:
     control, card, _, found = make("normal")
-    assert "about 20 seconds" in card.text
+    assert "about half a minute, longer while other programs are busy" in card.text
     qtbot.mouseClick(card.button, Qt.MouseButton.LeftButton)
     assert control.busy
     assert card.running
@@ -74,7 +74,7 @@ def test_cancel_ends_the_child(qtbot: QtBot, make: Make) -> None:
     assert card.doing == "Stopping…"
     qtbot.waitUntil(lambda: not control.busy, timeout=20_000)
     assert not card.running
-    assert "about 20 seconds" in card.text
+    assert "about half a minute, longer while other programs are busy" in card.text
     assert found == []
 
 
@@ -92,7 +92,11 @@ def test_the_result_in_words() -> None:
     sentence = result_sentence(RESULT)
     assert "1,024 tokens at a time. That is 1.25 times as fast as the usual settings." in sentence
     assert "Other programs" not in sentence
-    assert "took 30 % of the processor" in result_sentence({**RESULT, "others": 0.3})
+    busy = result_sentence({**RESULT, "others": 0.81, "gain": 53.76, "kept": False})
+    assert busy == (
+        "Measured in 19 s. Other programs took 81 % of the processor meanwhile: measure again when it is quiet."
+    )
+    assert "times as fast" not in result_sentence({**RESULT, "gain": 53.76})
     assert "one processor thread" in result_sentence({**RESULT, "n_threads": 1})
     rows = result_rows(RESULT, devices)
     assert rows[0] == ("Main memory is read at", "38.0 GB/s")
