@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from app.actions.context import Pronk
+from app.actions.load_choice import AUTOMATIC, LoadChoice, read_choice
 from app.core.errors import AppError
 
 if TYPE_CHECKING:
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JudgedModel:
-    """A model and its verdict; `problem` says why there is no plan (a missing or damaged file)."""
+    """A model and its verdict; `problem` says why there is no plan (a missing or damaged file).
+
+    choice: the wishes kept for the model, which the verdict is for.
+    """
 
     model: LibraryModel
     plan: LoadPlan | None = None
     sentence: str = ""
     problem: str = ""
+    choice: LoadChoice = AUTOMATIC
 
     @property
     def title(self) -> str:
@@ -49,7 +54,6 @@ def judge_model(pronk: Pronk, model: LibraryModel, devices: Devices) -> JudgedMo
     equal.
     """
     from app.actions.learned import what_was_learned  # heavy: the window opens without them
-    from app.actions.load_choice import read_choice
     from app.actions.models import inspect_model
     from app.actions.plan import quick_plan
     from app.plan.words import verdict_sentence
@@ -62,4 +66,4 @@ def judge_model(pronk: Pronk, model: LibraryModel, devices: Devices) -> JudgedMo
         plan = quick_plan(facts, devices, choice.request, what_was_learned(pronk, facts, devices))
     except AppError as error:
         return JudgedModel(model, problem=error.message)
-    return JudgedModel(model, replace(plan, elapsed_ms=0.0), verdict_sentence(plan))
+    return JudgedModel(model, replace(plan, elapsed_ms=0.0), verdict_sentence(plan), choice=choice)

@@ -16,6 +16,7 @@ from app.devices.values import Devices
 from app.gui.chat.page import ChatPage
 from app.gui.engine_control import EngineState
 from app.gui.library_control import LibraryView
+from app.gui.models.picker_row import settings_words, verdict_words
 from app.gui.plan.control import PlanControl
 from app.gui.plan.words import verdict_line
 from app.gui.plan.world import PlanWorld
@@ -110,7 +111,9 @@ class ModelChoice(QObject):
     def _on_engine(self, state: EngineState) -> None:
         plan = self._world.loaded_plan() if state.kind == "ready" else None
         if plan is not None:
-            self._page.header.show_verdict(verdict_line(plan))
+            words = self.tr("Loaded") if plan.verdict == "too_big" else verdict_line(plan)
+            self._page.header.show_verdict(settings_words(words, bool(state.options)))
+        self._page.header.picker.set_loaded(state.path if state.kind == "ready" else "")
         self._page.header.show_state(state)
         if state.kind == "failed":
             self._on_load_failed(state)
@@ -144,5 +147,5 @@ class ModelChoice(QObject):
     def _show_plan(self, judged: JudgedModel) -> None:
         self.plans.target(judged)
         if self._engine.state.kind != "ready" or self._engine.state.path != judged.path:
-            self._page.header.show_verdict(judged.sentence)
+            self._page.header.show_verdict(verdict_words(judged))
         self._page.header.show_state(self._engine.state)

@@ -34,6 +34,11 @@ class Newest(QObject):
         self._running = False
         self._waiting: Work | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a question is under way."""
+        return self._running
+
     def ask(self, work: Work) -> None:
         """Answer this question next, in the place of all before."""
         self.drop()

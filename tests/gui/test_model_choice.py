@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from app.actions.context import Pronk
 from app.actions.load_choice import AUTOMATIC, LoadChoice, keep_choice, read_choice
 from app.core.paths import Home
+from app.gui.models.picker_row import PickerRow
 from app.gui.window import Window
 from tests.support.fake_engine import LESS_MEMORY
 from tests.support.models import smollm2_gguf
@@ -70,6 +71,32 @@ def test_loading_from_a_models_card(qtbot: QtBot, open_window: OpenWindow, home:
     assert not panel.isVisible()
     assert not window.models.plans.live.running
     assert read_choice(Pronk(home), smollm2_gguf()) == LoadChoice(tokens)
+
+
+def test_a_model_that_runs_is_not_called_too_big_and_wishes_are_seen(
+    qtbot: QtBot, open_window: OpenWindow, home: Home
+) -> None:
+    keep_choice(Pronk(home), smollm2_gguf(), LoadChoice(reserve_bytes=16 * 10**9))  # all that DEVICES has
+    window = open_window()
+    row, picker = window.models.rows[0], window.chat.header.picker
+    window.show_page("models")
+    qtbot.waitUntil(lambda: row.verdict == "Loaded · with your settings")
+    assert "Fits on your processor" in window.chat.header.verdict  # the plan that the engine told
+    assert window.chat.header.verdict.endswith(" · with your settings")
+    picker.open_list()
+    assert picker.popup is not None
+    (choice,) = picker.popup.findChildren(PickerRow)
+    assert "Loaded" in choice.button.accessibleName()
+    assert [button.text() for button in choice.findChildren(QPushButton)] == [""]  # no "Load anyway"
+    picker.popup.close()
+    window.engine.unload()
+    qtbot.waitUntil(lambda: row.verdict.startswith("Too big for this computer"))
+    assert row.verdict.endswith(" · with your settings")
+    qtbot.mouseClick(row.automatic_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: row.verdict.startswith("Fits on your processor"))
+    assert "with your settings" not in row.verdict
+    assert not row.automatic_button.isVisible()
+    assert read_choice(Pronk(home), smollm2_gguf()) == AUTOMATIC
 
 
 def test_a_second_press_folds_the_card(qtbot: QtBot, open_window: OpenWindow) -> None:

@@ -27,7 +27,7 @@ class Composer(QFrame):
         self._field.escaped.connect(self.escape)
         self._field.focused.connect(self._on_focused)
         self._field.textChanged.connect(self._refresh)
-        self._hint = plain_label(self.tr("Enter sends, Shift+Enter begins a new line"), "muted")
+        self._hint = plain_label(self.tr("Enter sends, Shift+Enter begins a new line"), "muted", wrap=True)
         self._hint.setContentsMargins(2, 0, 0, 0)
         self._button = push_button(self.tr("Send"), self._on_button, "primary", "arrow-up")
         self._button.setObjectName("send")

@@ -34,9 +34,20 @@ class DetailsPane(QFrame):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         scroll.setWidget(content)
+        self._scroll = scroll
+        scroll.verticalScrollBar().rangeChanged.connect(self._show_bar)
+        self._show_bar(0, 0)
+        self.panel.begun.connect(self._to_top)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
+
+    def _show_bar(self, least: int, most: int) -> None:
+        """Show the scroll bar only where there is something to scroll; its room is kept, so no line wraps anew."""
+        self._scroll.verticalScrollBar().setEnabled(most > least)
+
+    def _to_top(self) -> None:
+        self._scroll.verticalScrollBar().setValue(0)
 
     def set_wide(self, wide: bool) -> None:
         """Take the whole page, or the width of a pane."""

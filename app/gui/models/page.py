@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
+from app.actions.load_choice import AUTOMATIC, keep_choice
 from app.actions.verdicts import JudgedModel
+from app.gui.engine_control import EngineState
 from app.gui.library_control import LibraryView
 from app.gui.measure.card import MeasureCard
 from app.gui.measure.control import MeasureControl
@@ -19,10 +21,12 @@ from app.gui.plan.panel import PlanPanel
 from app.gui.plan.world import PlanWorld
 from app.gui.widgets.buttons import push_button
 from app.gui.widgets.column import page_column
+from app.gui.widgets.fold_box import FoldBox
 from app.gui.widgets.labels import plain_label
 from app.gui.widgets.notice import Notice
 
 COLUMN_PX = 760
+HEAD_WIDE_PX = 480
 
 if TYPE_CHECKING:
     from app.actions.models import LibraryModel, RemovedModel
@@ -40,7 +44,10 @@ class ModelsPage(QWidget):
     def __init__(self, world: PlanWorld, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("page")
+        self._pronk = world.pronk
         self._library = world.library
+        self._engine = world.engine
+        self._loaded = ""
         self.notice = Notice(self)
         self.panel = PlanPanel()
         self.panel.hide()
@@ -64,6 +71,7 @@ class ModelsPage(QWidget):
         self._library.added.connect(self._on_added)
         self._library.removed.connect(self._on_removed)
         self._library.failed.connect(self.notice.show_error)
+        self._engine.changed.connect(self._on_engine)
         self._on_changed(self._library.view)
 
     def choose_file(self) -> None:
@@ -90,12 +98,12 @@ class ModelsPage(QWidget):
             self._library.add(Path(name))
 
     def _build(self) -> None:
-        head = QHBoxLayout()
-        head.addWidget(plain_label(self.tr("Models"), "title"), 1)
-        head.addWidget(push_button(self.tr("Convert a checkpoint"), self.convert_asked.emit))
-        head.addWidget(push_button(self.tr("Add a model file…"), self.choose_file, "primary"))
+        head = FoldBox(HEAD_WIDE_PX, 8)
+        head.add(plain_label(self.tr("Models"), "title"), 1)
+        head.add(push_button(self.tr("Convert a checkpoint"), self.convert_asked.emit))
+        head.add(push_button(self.tr("Add a model file…"), self.choose_file, "primary"))
         inner = page_column(self, COLUMN_PX)
-        inner.addLayout(head)
+        inner.addWidget(head)
         inner.addWidget(self.notice)
         inner.addWidget(self._empty)
         inner.addLayout(self._list)
@@ -109,7 +117,7 @@ class ModelsPage(QWidget):
         for row in kept.values():
             self._drop(row)
         for at, (row, judged) in enumerate(zip(rows, view.models, strict=True)):
-            row.show_model(judged)
+            row.show_model(judged, judged.path == self._loaded)
             if self._list.indexOf(row) != at:
                 self._list.insertWidget(at, row)
         self.rows = rows
@@ -129,8 +137,22 @@ class ModelsPage(QWidget):
         row = ModelRow(judged)
         row.chat_asked.connect(lambda force: self.chat_asked.emit(row.judged, force))
         row.plan_asked.connect(lambda: self.show_plan(row if row.plan_button.isChecked() else None))
+        row.automatic_asked.connect(lambda: self._on_automatic(row))
         row.remove_asked.connect(lambda: self._library.remove(row.judged.model))
         return row
+
+    def _on_automatic(self, row: ModelRow) -> None:
+        """Forget the wishes kept for a model: it is judged, and loaded next time, as the planner has it."""
+        keep_choice(self._pronk, row.judged.path, AUTOMATIC)
+        row.plan_button.setFocus()  # the link goes
+        self._library.refresh()
+
+    def _on_engine(self, state: EngineState) -> None:
+        loaded = state.path if state.kind == "ready" else ""
+        if loaded != self._loaded:
+            self._loaded = loaded
+            for row in self.rows:
+                row.show_model(row.judged, row.judged.path == loaded)
 
     def _drop(self, row: ModelRow) -> None:
         if row.isAncestorOf(self.panel):

@@ -30,6 +30,7 @@ class ModelPicker(QPushButton):
         super().__init__(parent)
         self._models: tuple[JudgedModel, ...] = ()
         self._current = ""
+        self._loaded = ""
         self._popup: QFrame | None = None
         self._area: QScrollArea | None = None
         self._stops: list[QPushButton] = []
@@ -62,6 +63,10 @@ class ModelPicker(QPushButton):
         """Say which model is in use."""
         self._current = path
         self._refresh()
+
+    def set_loaded(self, path: str) -> None:
+        """Say which model is loaded and ready, "" for none."""
+        self._loaded = path
 
     def open_list(self) -> None:
         """Show the list below the button, the model in use focused."""
@@ -124,7 +129,7 @@ class ModelPicker(QPushButton):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(2)
         for judged in self._models:
-            row = PickerRow(judged, judged.path == self._current)
+            row = PickerRow(judged, judged.path == self._current, judged.path == self._loaded)
             row.chosen.connect(lambda force, judged=judged: self._on_chosen(judged, force))
             rows.addWidget(row)
             self._stops += row.findChildren(QPushButton)

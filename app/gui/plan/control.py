@@ -29,6 +29,9 @@ SETTLE_MS = 80
 SLOW_MS = 50
 """Plans by formulas that take longer (several GPUs, many experts) are made on a pool thread."""
 
+OLD_BYTES = 10**8
+"""A plan is made anew once so much more or less of a device is free: figures show tenths of a gigabyte."""
+
 
 @dataclass(frozen=True)
 class Known:
@@ -85,6 +88,7 @@ class PlanControl(QObject):
             self._known = None
             self._kept = self._choice = AUTOMATIC
             self._take_kept()
+            self._panel.begin()
             self._look()
 
     def wish(self, choice: LoadChoice) -> None:
@@ -169,8 +173,10 @@ class PlanControl(QObject):
             self._show(self._known, plan, "exact" if plan.method == "dry_run" else "estimate")
 
     def _show(self, known: Known, plan: LoadPlan, source: Source) -> None:
-        measured = self._world.engine.state.measured_bytes if source == "loaded" else 0
-        view = PlanView(self._choice, plan, source, known.devices, known.facts.context_length, measured_bytes=measured)
+        view = PlanView(self._choice, plan, source, known.devices, known.facts.context_length)
+        if source == "loaded":
+            state = self._world.engine.state
+            view = replace(view, is_ready=state.kind == "ready", measured_bytes=state.measured_bytes)
         self._panel.show_view(view, loaded=source == "loaded")
 
     def _show_problem(self, error: AppError) -> None:
@@ -199,6 +205,11 @@ class PlanControl(QObject):
     def _on_reading(self, reading: Reading) -> None:
         self._reading = reading
         self._panel.show_reading(reading)
+        plan = self._panel.view.plan
+        idle = not (self._settled.isActive() or self._quickly.busy or self._exactly.busy)
+        known = self._known if self._panel.view.source in ("exact", "estimate") else None
+        if idle and known is not None and plan is not None and _is_old(plan, self._devices(known)):
+            self._ask()
 
     def _on_load(self, force: bool) -> None:
         if self._judged is not None:
@@ -207,6 +218,7 @@ class PlanControl(QObject):
     def _on_automatic(self) -> None:
         if self._judged is not None:
             keep_choice(self._world.pronk, self._judged.path, AUTOMATIC)
+            self._world.library.refresh()
             self._kept = AUTOMATIC
             self._panel.context.slider.setFocus()
             self.wish(AUTOMATIC)
@@ -242,6 +254,13 @@ def _exact(world: PlanWorld, known: Known, choice: LoadChoice) -> tuple[LoadPlan
 
     plan = world.ports.plan_exactly(world.pronk, known.facts, known.devices, choice.request)
     return plan, replace(known, learned=what_was_learned(world.pronk, known.facts, known.devices))
+
+
+def _is_old(plan: LoadPlan, devices: Devices) -> bool:
+    """Return whether a device's free memory is no longer what the plan was made with."""
+    free = {"CPU": devices.memory.available_bytes, **{gpu.id: gpu.free_bytes for gpu in devices.gpus}}
+    planned = ((device.id, device.free_bytes) for device in (*plan.devices, plan.host))
+    return any(abs(free.get(id_, size) - size) >= OLD_BYTES for id_, size in planned)
 
 
 def _quick(known: Known, choice: LoadChoice) -> LoadPlan:

@@ -42,6 +42,9 @@ class PlanPanel(QWidget):
     load_asked = Signal(bool)
     """Whether to load although the model is too big."""
 
+    begun = Signal()
+    """What is shown next is about another model."""
+
     visibility_changed = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -91,6 +94,13 @@ class PlanPanel(QWidget):
         """Where the sizes come from, and the speeds."""
         return self._source.text()
 
+    def begin(self) -> None:
+        """Forget what was shown: another model follows."""
+        self.show_message("")
+        for label in (self._verdict, self._placement, self._source):
+            label.forget()
+        self.begun.emit()
+
     def show_message(self, text: str, kind: str = "muted") -> None:
         """Say why there is nothing to show."""
         self._view = PlanView()
@@ -113,17 +123,17 @@ class PlanPanel(QWidget):
         self._show_words(view, plan)
         self._show_wishes(view, plan)
         self._show_buttons(view, plan, loaded)
-        self.bars.show_plan(plan, view.devices, self._reading)
+        self._show_bars()
         self.alternatives.show_plans([other for other in plan.alternatives if other.context != plan.context])
-        self.reasons.show_texts(plan.reasons)
+        since = (self.tr("When it was loaded:"),) if view.source == "loaded" else ()
+        self.reasons.show_texts((*since, *plan.reasons))
         self._figures.show_rows(figures(plan))
         self._body.show()
 
     def show_reading(self, reading: Reading | None) -> None:
-        """Show what other programs leave free now."""
+        """Show what other programs leave free now beside a model that is loaded; a plan shows its own moment."""
         self._reading = reading
-        if self._view.plan is not None:
-            self.bars.show_plan(self._view.plan, self._view.devices, reading)
+        self._show_bars()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Tell that somebody looks."""
@@ -135,10 +145,17 @@ class PlanPanel(QWidget):
         super().hideEvent(event)
         self.visibility_changed.emit(False)
 
+    def _show_bars(self) -> None:
+        view = self._view
+        if view.plan is not None:
+            self.bars.show_plan(view.plan, view.devices, self._reading if view.source == "loaded" else None)
+
     def _show_words(self, view: PlanView, plan: LoadPlan) -> None:
-        self._sign.setPixmap(icon(VERDICT_ICONS[plan.verdict]).pixmap(16, 16))
-        self._verdict.setText(verdict_line(plan))
-        set_kind(self._verdict, "warning" if plan.verdict == "too_big" else "strong")
+        too_big = plan.verdict == "too_big"
+        is_there = too_big and view.is_ready  # it does run: what the plan feared is told below
+        self._sign.setPixmap(icon("check" if is_there else VERDICT_ICONS[plan.verdict]).pixmap(16, 16))
+        self._verdict.setText(self.tr("Loaded") if is_there else verdict_line(plan))
+        set_kind(self._verdict, "warning" if too_big and not is_there else "strong")
         self._placement.setText(placement_line(plan, view.devices))
         self._source.setText(view.problem or source_line(plan, view.source, view.measured_bytes))
         set_kind(self._source, "danger" if view.problem else "muted")

@@ -36,7 +36,8 @@ class Reading:
 class PlanView:
     """One plan with the wishes it was made for; `problem` says why there is none.
 
-    measured_bytes: what the loaded model was seen to hold on all devices together, 0 when that is not known.
+    is_ready: whether the engine runs with this plan. measured_bytes: what the loaded model was seen to hold on all
+    devices together, 0 when that is not known.
     """
 
     choice: LoadChoice = AUTOMATIC
@@ -45,4 +46,5 @@ class PlanView:
     devices: Devices | None = None
     trained_context: int = 0
     problem: str = ""
+    is_ready: bool = False
     measured_bytes: int = 0

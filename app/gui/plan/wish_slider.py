@@ -10,6 +10,8 @@ from app.gui.plan.steps import nearest
 from app.gui.widgets.labels import plain_label
 
 FIELD_PX = 132
+MOST_DIGITS = 9_999_999
+"""What the field lets through as it is typed; what is more than there can be becomes the most, for all to see."""
 
 
 class WishSlider(QWidget):
@@ -25,6 +27,7 @@ class WishSlider(QWidget):
         self._title = title
         self._unit = unit
         self._steps: tuple[int, ...] = (0,)
+        self._most = 0
         self._value = 0
         self._showing = False
         self._label = plain_label(title, "strong")
@@ -54,8 +57,9 @@ class WishSlider(QWidget):
         """Let the slider stop at `steps` and the field take anything from `least` to `most`."""
         self._showing = True
         self._steps = tuple(steps)
+        self._most = most
         self.slider.setRange(0, len(self._steps) - 1)
-        self.field.setRange(least / self._unit, most / self._unit)
+        self.field.setRange(least / self._unit, max(MOST_DIGITS, most / self._unit))
         self.field.setSingleStep(single_step / self._unit)
         self._showing = False
 
@@ -76,8 +80,14 @@ class WishSlider(QWidget):
             self._choose(self._steps[position])
 
     def _on_field(self, value: float) -> None:
-        if not self._showing:
-            self._choose(round(value * self._unit))
+        if self._showing:
+            return
+        wanted = round(value * self._unit)
+        if wanted > self._most:
+            self._showing = True
+            self.field.setValue(self._most / self._unit)
+            self._showing = False
+        self._choose(min(wanted, self._most))
 
     def _choose(self, value: int) -> None:
         self.show_value(value)

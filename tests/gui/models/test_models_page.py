@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QPushButton, QWidget
+from PySide6.QtWidgets import QPushButton, QScrollArea, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.actions.context import Pronk
@@ -127,3 +127,37 @@ def test_details_show_the_plan_in_bytes(qtbot: QtBot, open_window: OpenWindow) -
     qtbot.waitUntil(lambda: panel.view.source == "loaded")
     assert panel.placement == "All 31 layers on the processor · 8,192 context · KV f16"
     assert any("Weights 98.0 MB" in name for name in panel.bars.names)
+
+
+def test_the_page_fits_beside_the_sidebar_in_the_smallest_window(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window()
+    window.resize(640, 480)
+    window.sidebar.show()
+    window.models.measure.show_result("Measured in 19 s.", [("Processor: 8 billion parameters in Q4_K", "reads 25")])
+    for name in ("models", "chat"):
+        window.show_page(name)
+        qtbot.waitUntil(lambda: window.sidebar.isVisible())
+    window.show_page("models")
+    window.models.rows[0].plan_button.click()
+    qtbot.waitUntil(lambda: window.models.panel.view.plan is not None)
+    (scroll,) = window.models.findChildren(QScrollArea)
+    qtbot.waitUntil(lambda: scroll.horizontalScrollBar().maximum() == 0)
+    assert window.width() == 640
+
+
+def test_details_of_another_model_begin_at_the_top(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window()
+    window.resize(1180, 480)
+    window.chat.header.toggle_details()
+    panel = window.chat.details.panel
+    (scroll,) = window.chat.details.findChildren(QScrollArea)
+    bar = scroll.verticalScrollBar()
+    qtbot.waitUntil(lambda: panel.view.plan is not None and bar.maximum() > 0)
+    assert bar.isEnabled()
+    bar.setValue(bar.maximum())
+    judged = window.library.view.models[0]
+    window.choice.plans.target(replace(judged, model=replace(judged.model, path=gemma3_gguf())))
+    qtbot.waitUntil(lambda: panel.view.plan is not None)
+    assert bar.value() == 0
+    window.choice.plans.target(None)
+    qtbot.waitUntil(lambda: not bar.isEnabled())  # nothing to scroll, no bar

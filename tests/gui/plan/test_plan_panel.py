@@ -253,19 +253,51 @@ def test_too_big_can_be_loaded_anyway(bench: Callable[..., Bench]) -> None:
 
 def test_memory_is_read_while_the_panel_is_seen_and_no_longer(qtbot: QtBot, bench: Callable[..., Bench]) -> None:
     one = bench(machine(8))
+    one.gate.set()
     panel = one.open(SMALL)
     qtbot.waitUntil(lambda: one.probes == 2)  # one for the window, one for the bars
     assert one.control.live.running
+    qtbot.waitUntil(lambda: panel.view.source == "exact")
     used = one.devices.memory.total_bytes - 20 * 10**9
     one.devices = replace(one.devices, memory=replace(one.devices.memory, available_bytes=20 * 10**9))
     one.control.live.tick()
-    assert f"Other programs {used / 10**9:.1f} GB" in panel.bars.names[-1]
+    qtbot.waitUntil(lambda: f"Other programs {used / 10**9:.1f} GB" in panel.bars.names[-1])
+    assert " in use − " in panel.reasons.texts[-1]  # of the same moment
+    assert panel.view.source == "exact"
     assert one.probes == 2  # the drivers are left alone for 5 s
     panel.hide()
     assert not one.control.live.running
     assert one.control._known is None or not one.control._settled.isActive()
     panel.show()
     assert one.control.live.running
+
+
+def test_the_reasons_of_a_loaded_model_are_told_as_of_its_loading(qtbot: QtBot, bench: Callable[..., Bench]) -> None:
+    one = bench(machine(ram_gb=16))
+    panel = one.open(SMALL)
+    assert "When it was loaded:" not in panel.reasons.texts
+    judged = one.control.judged
+    assert judged is not None
+    one.engine.load(judged.model.name, judged.title, judged.path)
+    qtbot.waitUntil(lambda: panel.view.is_ready)
+    assert panel.reasons.texts[0] == "When it was loaded:"
+    one.devices = replace(one.devices, memory=replace(one.devices.memory, available_bytes=10**9))
+    before = panel.bars.names
+    one.control.live.tick()
+    assert panel.bars.names != before  # what others hold is told as it is now
+
+
+def test_more_than_there_is_becomes_the_most_for_all_to_see(qtbot: QtBot, bench: Callable[..., Bench]) -> None:
+    panel = bench(machine(ram_gb=24)).open(SMALL)
+    field = panel.reserve.field
+    for _ in range(2):
+        field.setFocus()
+        field.selectAll()
+        qtbot.keyClicks(field, "999")
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+        assert panel.view.plan is not None
+        assert field.text() == f"{panel.view.plan.host.total_bytes / 10**9:.2f} GB"
+        assert panel.view.choice.reserve_bytes == panel.reserve.value == panel.view.plan.host.total_bytes
 
 
 def test_the_keyboard_reaches_everything_and_everything_has_a_name(qtbot: QtBot, bench: Callable[..., Bench]) -> None:
