@@ -21,7 +21,10 @@ _REFUSED = re.compile(r"failed to allocate (\S+) buffer of size (\d+)")
 _SPEAKERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "lent",
-        re.compile(r"Remote RPC server crashed|RPC handshake failed|Failed to connect to|The device RPC\w* is gone"),
+        re.compile(
+            r"Remote RPC server crashed|RPC handshake failed|Failed to connect to|The device RPC\w* is gone"
+            r"|lends its memory has stopped answering"
+        ),
     ),
     ("gpu", re.compile(r"(?:CUDA|HIP|ROCm|MUSA) error: out of memory|cudaMalloc failed|hipMalloc failed")),
     ("gpu", re.compile(r"ErrorOutOfDeviceMemory|OutOfDeviceMemoryError|kIOGPUCommandBufferCallbackErrorOutOfMemory")),

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import AppError, Cancelled, EngineFailed, NotEnoughMemory
+from app.engine.patience import Patience, most_step_s
 from app.engine.room import NoRoom, exact_use, free_memory, missing_room, real_use
 from app.engine.scheduler import PROGRESS_EVERY_S, Request, Scheduler
 from app.jobs.child import Emitter, claim_stdout, exit_now
@@ -31,6 +32,7 @@ from app.plan.values import used_gpus
 Command = dict[str, Any]
 
 BEAT_S = 2.0
+LENDER_SILENT = "The computer that lends its memory has stopped answering."
 WARM_TOKENS, WARM_TOKENS_ON_CPU = 8, 2
 
 
@@ -82,22 +84,30 @@ def main() -> int:
     except (AppError, Cancelled) as error:
         emitter.failed(error)
         return 1
-    threading.Thread(target=_beat, args=(emitter,), name="heartbeat", daemon=True).start()
+    patience = Patience(most_step_s(first["plan"], lent=bool(first.get("rpc"))))
+    threading.Thread(target=_beat, args=(emitter, patience), name="heartbeat", daemon=True).start()
     scheduler = Scheduler(session, emitter.emit)
     inbox.attach(session, scheduler)
     try:
         while True:
             _obey(inbox, scheduler, session, emitter)
-            scheduler.step()
+            with patience.step():
+                scheduler.step()
     except NotEnoughMemory as error:
         emitter.failed(error)
         return 1
 
 
-def _beat(emitter: Emitter) -> None:
-    """Tell the front every 2 s that this process runs, also while the main thread is deep in a long decode."""
+def _beat(emitter: Emitter, patience: Patience) -> None:
+    """Tell the front every 2 s that this process runs, also while the main thread is deep in a long decode.
+
+    A main thread that waits for a lender without an end cannot be woken: the process ends, and the front goes on.
+    """
     pause = threading.Event()
     while not pause.wait(BEAT_S):
+        if patience.is_over:
+            emitter.failed(EngineFailed(LENDER_SILENT))
+            exit_now()
         emitter.emit({"event": "alive"})
 
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -124,6 +125,28 @@ def test_an_answer_goes_on_when_the_lender_dies(home: Home) -> None:
 def keep(event: Any, texts: list[str]) -> None:
     if isinstance(event, TextArrived):
         texts.append(event.text)
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(os.environ.get("PRONK_SOAK") != "1", reason="it waits for a minute; test_patience has the parts")
+def test_an_answer_goes_on_when_the_lender_freezes(home: Home) -> None:
+    """Its machine still acknowledges, but nobody answers: SIGSTOP."""
+    with lent_engine(home, smollm2_gguf(), 2000 * MIB, "--context", "1024", "--gpu-layers", "31") as (running, lender):
+        texts: list[str] = []
+        answers: list[Any] = []
+
+        def ask() -> None:
+            options = ChatOptions(max_tokens=60, temperature=0.0)
+            answers.append(running.client.chat(HELLO, options, lambda event: keep(event, texts)))
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        wait_until(lambda: len(texts) > 2, 60, "text")
+        lender.send_signal(signal.SIGSTOP)
+        thread.join(3 * RECOVERED_S)
+        assert not thread.is_alive()
+        assert answers[0].text == "".join(texts)
+        assert "no longer answers" in running.wait_for("replanned")["reason"]
 
 
 def test_memory_that_runs_out_while_it_answers(home: Home) -> None:
