@@ -8,7 +8,8 @@ from typing import Any
 
 from app.actions.context import Pronk
 from app.actions.devices import find_devices
-from app.actions.rates import MOST_OTHERS, Book, Measurable, Measuring, is_usable, keep_tuned, measurables, open_book
+from app.actions.rate_book import Book, Measurable, open_book
+from app.actions.rates import MOST_OTHERS, Measuring, is_usable, keep_tuned, measurables
 from app.core.errors import AppError, Cancelled
 from app.devices.values import Devices
 from app.plan.speed import TASK_ANSWER_TOKENS, TASK_PROMPT_TOKENS

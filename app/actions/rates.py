@@ -1,20 +1,15 @@
 """How fast this computer's devices are: measured in a child, kept per device, engine and quantization type.
 
-home/cache/rates.json: {identity of a device: {"pace": entry, "types": {name: entry}, "tuned": {…}}}. An entry holds
-figures, how often they were measured, and which share of the processor other programs took meanwhile.
+What is kept, and how, stands in rate_book.py.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from app.actions.context import Pronk
-from app.core.errors import AppError, NotEnoughDisk
-from app.core.files import write_atomic
+from app.actions.rate_book import Book, Entry, Measurable, open_book
+from app.core.errors import AppError
 from app.devices.values import Cpu, Devices
 from app.jobs.commands import module_command
 from app.jobs.helper import Helper
@@ -24,7 +19,6 @@ from app.plan.throughput import HOST
 from app.plan.values import Learned, Pace, Rate
 from app.plan.work import work_of
 
-CACHE_NAME = "rates.json"
 ASK_TIMEOUT_S = 60.0
 # What a plan may spend on measuring what it needs; the rest waits for the next one.
 PLAN_BUDGET_S = 4.0
@@ -35,68 +29,6 @@ MOST_TRIES = 3
 # A type with less of a model's bytes decides nothing.
 LEAST_SHARE = 0.02
 TYPE_NUMBERS = {ggml_type.name: number for number, ggml_type in GGML_TYPES.items()}
-
-Entry = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Measurable:
-    """A device that can be measured, and the key its figures are kept under."""
-
-    id: str
-    identity: str
-    n_threads: int
-
-
-@dataclass
-class Book:
-    """The kept figures, in memory."""
-
-    path: Path
-    devices: dict[str, Entry] = field(default_factory=dict)
-
-    def entries(self, device: Measurable) -> Entry:
-        """Return a device's figures, to read and to add to."""
-        known: Entry = self.devices.setdefault(device.identity, {})
-        known.setdefault("types", {})
-        return known
-
-    def add_pace(self, device: Measurable, entry: Entry) -> None:
-        """Keep what a device takes besides weights."""
-        known = self.entries(device)
-        known["pace"] = better(known.get("pace"), entry, least=True)
-
-    def add_type(self, device: Measurable, name: str, entry: Entry) -> None:
-        """Keep a device's speed with one type."""
-        types = self.entries(device)["types"]
-        types[name] = better(types.get(name), entry, least=False)
-
-    def save(self) -> None:
-        """Write the file; a cache that cannot be written costs only later measurements."""
-        with suppress(NotEnoughDisk):
-            write_atomic(self.path, json.dumps(self.devices, indent=1).encode())
-
-
-def open_book(pronk: Pronk) -> Book:
-    """Read what is kept; a file that is damaged counts as none."""
-    path = pronk.home.cache / CACHE_NAME
-    try:
-        devices = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        devices = {}
-    return Book(path, devices if isinstance(devices, dict) else {})
-
-
-def better(known: Entry | None, new: Entry, least: bool) -> Entry:
-    """Return the better figures of two measurements; other programs only ever make one worse."""
-    tries = int((known or {}).get("tries", 0)) + 1
-    if known is None or "failed" in known:
-        return {**new, "tries": tries}
-    if "failed" in new:
-        return {**known, "tries": tries}
-    choose = min if least else max
-    figures = {name: choose(known[name], value) for name, value in new.items() if name != "others"}
-    return {**figures, "others": min(known["others"], new["others"]), "tries": tries}
 
 
 def is_settled(entry: Entry | None) -> bool:

@@ -13,23 +13,23 @@ from app.actions.context import Pronk
 from app.actions.devices import find_devices
 from app.actions.learned import what_was_learned
 from app.actions.measuring import fastest, measure_computer, thread_counts
+from app.actions.rate_book import CACHE_NAME, Measurable, better, open_book
 from app.actions.rates import (
-    CACHE_NAME,
     MOST_TRIES,
-    Measurable,
     Measuring,
-    better,
+    _tuning_key,
     is_settled,
     is_usable,
     main_types,
+    measurables,
     measure_missing,
-    open_book,
     rates_for,
 )
 from app.core.errors import Cancelled
 from app.core.paths import Home
 from app.library.facts import ModelFacts
 from app.library.facts_reader import read_facts
+from app.plan.values import Learned
 from tests.support.machines import machine
 from tests.support.models import smollm2_gguf
 
@@ -166,3 +166,28 @@ def test_measuring_can_be_cancelled(pronk: Pronk) -> None:
     cancel.set()
     with pytest.raises(Cancelled):
         measure_computer(pronk, cancel=cancel)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "[" * 100_000,
+        '{"KEY": 5}',
+        '{"KEY": []}',
+        '{"KEY": {"types": 5}}',
+        '{"KEY": {"types": {"Q4_K": 5, "Q8_0": {}}, "pace": 5}}',
+        '{"KEY": {"types": {"Q4_K": {"tries": "x", "others": 0, "decode_bytes_per_s": 1e9, "prefill_flops": 1e9}}}}',
+        '{"KEY": {"types": {"Q4_K": {"tries": 1, "others": 0, "decode_bytes_per_s": 0, "prefill_flops": 1e9}}}}',
+        '{"KEY": {"types": {"Q4_K": {"tries": 1, "others": 0, "decode_bytes_per_s": 1e999, "prefill_flops": 1}}}}',
+        '{"TUNED": {"n_threads": "x", "n_ubatch": -5}}',
+        '{"TUNED": {"n_threads": true}}',
+    ],
+)
+def test_damaged_figures_count_as_none(pronk: Pronk, damage: str) -> None:
+    book = open_book(pronk)
+    (device, *_), tuning = measurables(book, HERE), _tuning_key(HERE)
+    text = damage.replace("KEY", device.identity.replace('"', "")).replace("TUNED", tuning)
+    (pronk.home.cache / CACHE_NAME).write_text(text)
+    assert rates_for(pronk, HERE) == Learned()
+    book = open_book(pronk)
+    assert not is_settled(book.entries(device)["types"].get("Q4_K"))
