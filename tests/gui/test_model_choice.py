@@ -12,7 +12,7 @@ from app.actions.load_choice import AUTOMATIC, LoadChoice, keep_choice, read_cho
 from app.core.paths import Home
 from app.gui.models.picker_row import PickerRow
 from app.gui.window import Window
-from tests.support.fake_engine import LESS_MEMORY
+from tests.support.fake_engine import LESS_MEMORY, PLAN
 from tests.support.models import smollm2_gguf
 
 pytestmark = pytest.mark.gui
@@ -97,6 +97,17 @@ def test_a_model_that_runs_is_not_called_too_big_and_wishes_are_seen(
     assert "with your settings" not in row.verdict
     assert not row.automatic_button.isVisible()
     assert read_choice(Pronk(home), smollm2_gguf()) == AUTOMATIC
+
+
+def test_the_header_calls_what_runs_loaded(qtbot: QtBot, open_window: OpenWindow) -> None:
+    window = open_window()
+    engine = window.engine
+    engine._on_event(engine._turn, {"event": "ready", "plan": {**PLAN, "verdict": "too_big"}})
+    assert window.chat.header.verdict == "Loaded"
+    window.chat.header.toggle_details()
+    panel = window.chat.details.panel
+    qtbot.waitUntil(lambda: panel.view.source == "loaded")
+    assert panel.verdict == "Loaded"
 
 
 def test_a_second_press_folds_the_card(qtbot: QtBot, open_window: OpenWindow) -> None:
