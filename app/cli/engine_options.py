@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.cli.plan_options import check_lenders
+
 
 @contextlib.contextmanager
 def plan_words(arguments: argparse.Namespace) -> Iterator[tuple[str, ...]]:
@@ -31,6 +33,7 @@ def tell_lenders(arguments: argparse.Namespace) -> None:
     """Warn of each computer whose memory is used: what goes there can be read on the way."""
     from app.llama.rpc import not_secret
 
+    check_lenders(arguments.rpc)
     for endpoint in arguments.rpc:
         print(not_secret(endpoint), file=sys.stderr, flush=True)
 

@@ -1,6 +1,7 @@
 """The options of planning, shared by plan, chat, serve and bench."""
 
 import argparse
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from app.core.errors import BadRequest
@@ -12,12 +13,13 @@ if TYPE_CHECKING:
 KV_TYPES = ("auto", "f16", "q8_0", "q4_0")
 MIN_CONTEXT = 4096
 LEAST_MEMORY_BYTES = 100 * 10**6
+THOUSAND = 1024  # as contexts are counted: 16k are 16,384 tokens
 
 
 def add_plan_options(parser: argparse.ArgumentParser, parallel: int = 1) -> None:
     """Add every option of the plan; `parallel` is the command's default number of answers at a time."""
     group = parser.add_argument_group("plan")
-    group.add_argument("--context", metavar="N|max", help="tokens the model keeps in mind (default: chosen)")
+    group.add_argument("--context", metavar="N|max", help="tokens kept in mind, also 16k (default: chosen)")
     group.add_argument("--min-context", type=int, metavar="N", help=f"never plan less (default {MIN_CONTEXT})")
     group.add_argument("--kv-type", choices=KV_TYPES, default="auto", help="how the context is stored")
     group.add_argument("--reserve", metavar="SIZE", help="memory of each GPU to leave free")
@@ -41,6 +43,7 @@ def plan_request(arguments: argparse.Namespace) -> "PlanRequest":
     """Return the wishes that the options express; raises BadRequest when they contradict each other."""
     from app.plan.values import PlanRequest
 
+    check_lenders(arguments.rpc)
     context = _context(arguments.context)
     least = MIN_CONTEXT if arguments.min_context is None else arguments.min_context
     if arguments.min_context is not None and isinstance(context, int) and context < least:
@@ -60,13 +63,23 @@ def plan_request(arguments: argparse.Namespace) -> "PlanRequest":
     )
 
 
+def check_lenders(endpoints: Iterable[str]) -> None:
+    """Raise BadRequest for the first --rpc that is no HOST:PORT, before anything is said or asked."""
+    from app.llama.rpc import split_endpoint
+
+    for endpoint in endpoints:
+        split_endpoint(endpoint)
+
+
 def _context(text: str | None) -> Any:
     if text is None or text == "max":
         return text
+    plain = text.replace(",", "").replace("_", "")
+    tokens = plain[:-1] if plain[-1:] in ("k", "K") else plain
     try:
-        return int(text.replace(",", "").replace("_", ""))
+        return int(tokens) * (1 if tokens == plain else THOUSAND)
     except ValueError:
-        raise BadRequest(f"--context {text} is no number of tokens.", hint="Give a number, or max.") from None
+        raise BadRequest(f"--context {text} is no number of tokens.", hint="Give a number, 16k, or max.") from None
 
 
 def simulated_gpus(arguments: argparse.Namespace) -> tuple[tuple[str, int], ...]:

@@ -36,6 +36,18 @@ def test_options_are_obeyed() -> None:
     assert (plan["context"], plan["kv_type"], plan["parallel"], plan["n_outputs_max"]) == (2048, "q8_0", 3, 3)
 
 
+@pytest.mark.parametrize("text", ["4k", "4K", "4,096"])
+def test_a_context_in_thousands(text: str) -> None:
+    assert pronk_json("plan", MODEL, "--context", text)["context"] == 4096
+
+
+def test_chat_warns_of_no_lender_that_cannot_be() -> None:
+    done = run_pronk("chat", MODEL, "--rpc", "foo", "--prompt", "Hi")
+    assert done.returncode == 1
+    assert "foo is no HOST:PORT." in done.stderr
+    assert "encrypted" not in done.stderr
+
+
 def test_simulated_cards() -> None:
     plan = pronk_json("plan", MODEL, "--gpu", "RTX 3060=12GB", "--gpu", "GTX 1060=6GB", "--ram", "32GB")
     assert (plan["verdict"], plan["method"], plan["tensor_split"]) == ("gpu", "dry_run", [31, 0])
@@ -76,6 +88,8 @@ def test_text_for_people() -> None:
     ("options", "kind"),
     [
         (("--context", "many"), "bad_request"),
+        (("--context", "k"), "bad_request"),
+        (("--rpc", "foo"), "bad_request"),
         (("--context", "10"), "bad_request"),
         (("--gpu-layers", "-1"), "bad_request"),
         (("--gpu", "RTX 3060"), "bad_request"),
