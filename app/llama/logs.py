@@ -9,7 +9,7 @@ KEPT_LINES = 400
 _DEBUG, _CONTINUES = 1, 5
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 # "llama_model_load: error loading model: error loading model hyperparameters: key not found …"
-_PREFIX = re.compile(r"^(?:\w+: )?(?:error loading model(?: \w+)?: )*")
+_PREFIX = re.compile(r"^(?:\w+: )?(?:error loading model(?: \w+)?: |[a-z]\w*_\w*: )*")
 
 
 class LogCollector:
@@ -47,6 +47,11 @@ class LogCollector:
 
     def last_error(self) -> str:
         """Return the last errors without the names of functions, "no reason given" when there are none."""
-        told = [_PREFIX.sub("", line) for line in self.lines(least_level=4)[-3:]]
+        told = [without_functions(line) for line in self.lines(least_level=4)[-3:]]
         reasons = [line for line in told if line and line != "failed to load model"]
         return "; ".join(dict.fromkeys(reasons)) or "no reason given"
+
+
+def without_functions(line: str) -> str:
+    """Return what a line of the log says without the functions it names first: "llama_model_load: …"."""
+    return _PREFIX.sub("", line.strip())

@@ -9,6 +9,7 @@ from typing import Any
 from app.core.errors import AppError, EngineFailed, NotEnoughMemory, UnsupportedModel
 from app.core.units import format_size
 from app.llama.bindings import engine_version
+from app.llama.logs import without_functions
 
 _WARN = 3  # GGML_LOG_LEVEL_WARN (ggml.h); 4 is ERROR, 5 CONTINUES the line before
 _CONTINUES = 5
@@ -17,9 +18,6 @@ _REFUSED = re.compile(r"failed to allocate (?P<device>\S+) buffer of size (?P<si
 _NO_MEMORY = re.compile(
     r"allocating .* failed: out of|Cannot allocate memory|bad_alloc|unable to allocate|failed to allocate|out of memory"
 )
-_SPEAKER = re.compile(r"^(?:[a-z]\w*_\w*:\s*|error loading model:\s*)+")
-"""The functions that a line of the log names before it says something: "llama_model_load: error loading model: "."""
-
 _ARCHITECTURE = re.compile(r"unknown model architecture: '(?P<name>[^']*)'")
 _PRE_TOKENIZER = re.compile(r"unknown pre-tokenizer type: '(?P<name>[^']*)'")
 
@@ -64,7 +62,7 @@ class LlamaLog:
                 hint="Lower the context, close other programs, or let fewer layers run on the GPU.",
                 detail=said,
             )
-        reason = _SPEAKER.sub("", next((line for line in self._lines if "error" in line.lower()), "").strip())
+        reason = without_functions(next((line for line in self._lines if "error" in line.lower()), ""))
         words = f"{what} failed: {reason}" if reason else f"{what} failed"
         return EngineFailed(
             f"{words.rstrip('.')}.",

@@ -15,6 +15,10 @@ from app.llama.session_log import LlamaLog
             "llama_model_load: error loading model: missing tensor 'output_norm.weight'",
             "Loading my model failed: missing tensor 'output_norm.weight'.",
         ),
+        (
+            "llama_model_load: error loading model: check_tensor_dims: tensor 'output_norm.weight' not found",
+            "Loading my model failed: tensor 'output_norm.weight' not found.",
+        ),
         ("ggml_backend_load: error: no such device", "Loading my model failed: error: no such device."),
         ("llama_model_load_from_file_impl: failed to load model", "Loading my model failed."),
     ],
