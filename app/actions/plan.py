@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -73,13 +73,14 @@ def plan_here(
     ram_bytes: int | None = None,
     rpc: tuple[str, ...] = (),
     *,
-    measures: bool = False,
+    measuring: Callable[[], None] | None = None,
 ) -> tuple[Devices, LoadPlan]:
-    """Find the devices and plan on them, with one helper for both; `measures` as what_was_learned takes it."""
+    """Find the devices and plan on them, with one helper for both; `measuring` as what_was_learned takes it."""
     cards = tuple(simulated_gpu(index, *card) for index, card in enumerate(simulated_gpus))
     with _helper(pronk, rpc, cards) as helper:
         devices = probe_with(helper, pronk, simulated_gpus, ram_bytes)
-        learned = what_was_learned(pronk, facts, devices, measures=measures and not devices.simulated, rpc=rpc)
+        measuring = None if devices.simulated else measuring
+        learned = what_was_learned(pronk, facts, devices, measuring=measuring, rpc=rpc)
         return devices, _timed(facts, devices, request, _dry_run(helper, pronk, devices), learned)
 
 

@@ -81,7 +81,12 @@ def rates_for(pronk: Pronk, devices: Devices) -> Learned:
 
 
 def measure_missing(
-    pronk: Pronk, facts: ModelFacts, devices: Devices, rpc: Sequence[str] = (), budget_s: float = PLAN_BUDGET_S
+    pronk: Pronk,
+    facts: ModelFacts,
+    devices: Devices,
+    rpc: Sequence[str] = (),
+    budget_s: float = PLAN_BUDGET_S,
+    on_start: Callable[[], None] = lambda: None,
 ) -> None:
     """Measure what a plan of this model needs and nobody has measured yet: about half a second for each type.
 
@@ -96,6 +101,7 @@ def measure_missing(
     ]
     if not wanted:
         return
+    on_start()
     deadline_s = time.perf_counter() + budget_s
     with Measuring(pronk, rpc) as measuring:
         for device, name in wanted:

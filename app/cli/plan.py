@@ -1,6 +1,7 @@
 """pronk plan: how a model would be loaded here, and why."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
             simulated_gpus(arguments),
             simulated_ram(arguments),
             tuple(arguments.rpc),
-            measures=True,
+            measuring=_tell_of_measuring,
         )
         notes = devices.notes
     if arguments.json:
@@ -50,6 +51,10 @@ def run(arguments: argparse.Namespace, pronk: Pronk) -> int:
     else:
         print_plan(plan, Path(facts.path).stem, notes)
     return 0
+
+
+def _tell_of_measuring() -> None:
+    print("Measuring how fast this computer is, once: some seconds …", file=sys.stderr, flush=True)
 
 
 def print_plan(plan: "LoadPlan", name: str, notes: tuple[str, ...]) -> None:

@@ -61,7 +61,7 @@ def test_a_plan_measures_what_it_needs_once(pronk: Pronk, facts: ModelFacts, mon
     monkeypatch.setattr("app.actions.rates.MOST_OTHERS_AT_LAST", 1.0)
     learned = what_was_learned(pronk, facts, devices)
     kept = (pronk.home.cache / CACHE_NAME).read_bytes()
-    what_was_learned(pronk, facts, devices, measures=True)
+    what_was_learned(pronk, facts, devices, measuring=lambda: None)
     assert (pronk.home.cache / CACHE_NAME).read_bytes() == kept
     assert not list((pronk.home.cache / "benchmark").iterdir())
     pace = learned.paces["CPU"]

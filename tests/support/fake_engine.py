@@ -25,7 +25,9 @@ from app.actions.context import Pronk
 from app.engine.supervisor import Engine
 
 KEY = "fake-key"
-LESS_MEMORY = "The model did not fit: the model is loaded again, on the processor alone, with a context of 4,096 tokens."
+LESS_MEMORY = (
+    "The model did not fit: the model is loaded again, on the processor alone, with a context of 4,096 tokens."
+)
 DEFAULT_TEXT = "Llamas are calm. They **hum** when they are content.\n\n```python\nprint('hum')\n```\n\nThat is all."
 PLAN = {
     "n_gpu_layers": 0,
