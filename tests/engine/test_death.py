@@ -154,7 +154,7 @@ def test_close_during_load_is_quick(home: Home, plan_file: str) -> None:
         started = time.monotonic()
         running.engine.close()
         assert time.monotonic() - started < 1
-    wait_until(lambda: not worker.is_running(), 2, "the worker's end")
+    wait_until(lambda: not _lives(worker), 2, "the worker's end")
 
 
 def test_terminate_ends_cleanly(home: Home, plan_file: str) -> None:
@@ -166,8 +166,8 @@ def test_terminate_ends_cleanly(home: Home, plan_file: str) -> None:
         thread.join(3)
         assert not thread.is_alive()
         assert errors
-        wait_until(lambda: not front.is_running() or front.status() == psutil.STATUS_ZOMBIE, 4, "the front's end")
-        wait_until(lambda: not any(child.is_running() for child in children), 2, "the children's end")
+        wait_until(lambda: not _lives(front), 4, "the front's end")
+        wait_until(lambda: not any(map(_lives, children)), 2, "the children's end")
         assert running.engine._process.wait(2) == 0
 
 
@@ -230,6 +230,7 @@ def test_no_orphan_however_it_ends(home: Home, plan_file: str, tmp_path: Path, v
 
 
 def _lives(process: psutil.Process) -> bool:
+    """Tell whether a process runs; one that only waits to be buried by its parent does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
