@@ -8,34 +8,41 @@ from typing import Any
 
 LEAST_S = 30.0
 FORETOLD_TIMES = 20
+# Between two signs of getting on while a model is carried over a network, tensor by tensor.
+LOAD_S = 120.0
 
 
 class Patience:
     """Watches the steps of one thread; any other may ask whether the one under way takes too long."""
 
-    def __init__(self, most_s: float | None) -> None:
-        """Allow `most_s` seconds for a step; None allows any time."""
-        self._most_s = most_s
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._began_s: float | None = None
+        self._ends_s: float | None = None
+        self._most_s = 0.0
 
     @contextmanager
-    def step(self) -> Iterator[None]:
-        """Watch what is done inside."""
+    def step(self, most_s: float | None) -> Iterator[None]:
+        """Watch what is done inside, for `most_s` seconds; None allows any time."""
         with self._lock:
-            self._began_s = time.monotonic()
+            self._most_s = most_s or 0.0
+            self._ends_s = None if most_s is None else time.monotonic() + most_s
         try:
             yield
         finally:
             with self._lock:
-                self._began_s = None
+                self._ends_s = None
+
+    def renew(self) -> None:
+        """Allow the step under way its whole time again: it gets on."""
+        with self._lock:
+            if self._ends_s is not None:
+                self._ends_s = time.monotonic() + self._most_s
 
     @property
     def is_over(self) -> bool:
         """Whether the step under way takes too long."""
         with self._lock:
-            began_s = self._began_s
-        return self._most_s is not None and began_s is not None and time.monotonic() - began_s > self._most_s
+            return self._ends_s is not None and time.monotonic() > self._ends_s
 
 
 def most_step_s(plan: Mapping[str, Any], lent: bool) -> float | None:

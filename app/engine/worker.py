@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import AppError, Cancelled, EngineFailed, NotEnoughMemory
-from app.engine.patience import Patience, most_step_s
+from app.engine.patience import LOAD_S, Patience, most_step_s
 from app.engine.room import NoRoom, exact_use, free_memory, missing_room, real_use
 from app.engine.scheduler import PROGRESS_EVERY_S, Request, Scheduler
 from app.jobs.child import Emitter, claim_stdout, exit_now
@@ -76,22 +76,25 @@ def main() -> int:
     inbox = Inbox()
     first = inbox.next(wait=True)
     assert first is not None
+    patience = Patience()
+    threading.Thread(target=_beat, args=(emitter, patience), name="heartbeat", daemon=True).start()
+    lent = bool(first.get("rpc"))
     try:
-        session = _load(first, emitter)
+        with patience.step(LOAD_S if lent else None):
+            session = _load(first, emitter, patience)
     except NoRoom as error:
         emitter.emit({"event": "failed", **error.as_event(), "missing": error.missing})
         return 1
     except (AppError, Cancelled) as error:
         emitter.failed(error)
         return 1
-    patience = Patience(most_step_s(first["plan"], lent=bool(first.get("rpc"))))
-    threading.Thread(target=_beat, args=(emitter, patience), name="heartbeat", daemon=True).start()
+    most_s = most_step_s(first["plan"], lent)
     scheduler = Scheduler(session, emitter.emit)
     inbox.attach(session, scheduler)
     try:
         while True:
             _obey(inbox, scheduler, session, emitter)
-            with patience.step():
+            with patience.step(most_s):
                 scheduler.step()
     except NotEnoughMemory as error:
         emitter.failed(error)
@@ -137,7 +140,7 @@ def _request(command: Command) -> Request:
     )
 
 
-def _load(command: Command, emitter: Emitter) -> Session:
+def _load(command: Command, emitter: Emitter, patience: Patience) -> Session:
     path, plan = Path(command["path"]), command["plan"]
     options = _options(plan)
     gpus = [device["id"] for device in plan["devices"]]
@@ -150,7 +153,7 @@ def _load(command: Command, emitter: Emitter) -> Session:
     if command.get("look") and (missing := missing_room(plan, use, free)):
         raise NoRoom(path.stem, missing)
     try:
-        session = load_session(path, options, _progress(path, emitter))
+        session = load_session(path, options, _progress(path, emitter, patience))
     except OSError as error:
         raise EngineFailed(f"Loading {path.name} failed: {error}") from error
     keep_watch(command.get("rpc") or [])
@@ -179,12 +182,13 @@ def _add_servers(endpoints: list[str], lenient: bool) -> None:
                 raise
 
 
-def _progress(path: Path, emitter: Emitter) -> Callable[[float], bool]:
+def _progress(path: Path, emitter: Emitter, patience: Patience) -> Callable[[float], bool]:
     total_bytes = path.stat().st_size if path.exists() else 0
     shown_s = 0.0
 
     def on_progress(part: float) -> bool:
         nonlocal shown_s
+        patience.renew()
         if part >= 1 or time.perf_counter() - shown_s >= PROGRESS_EVERY_S:
             shown_s = time.perf_counter()
             emitter.progress("load", int(part * total_bytes), total_bytes)
