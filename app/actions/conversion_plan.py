@@ -124,7 +124,7 @@ def _verdict(facts: ModelFacts, devices: Devices) -> ForetoldVerdict:
     from app.plan.words import round_speed
 
     try:
-        plan: LoadPlan = quick_plan(facts, devices)
+        plan: LoadPlan = quick_plan(facts, devices, alternatives=False)
     except AppError as error:
         return ForetoldVerdict(None, problem=error.message)
     n_gpus = sum(1 for device in plan.devices if device.weights_bytes)

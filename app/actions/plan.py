@@ -44,9 +44,16 @@ def quick_plan(
     devices: Devices,
     request: PlanRequest | None = None,
     learned: Learned = NOTHING_LEARNED,
+    *,
+    alternatives: bool = True,
 ) -> LoadPlan:
-    """Return the plan by formulas, in this process and in milliseconds; `learned` as what_was_learned gives it."""
-    return _timed(facts, devices, request or PlanRequest(), None, learned)
+    """Return the plan by formulas, in this process and in milliseconds.
+
+    learned: as what_was_learned gives it. alternatives: False for a list of models, which shows none.
+    """
+    start = time.perf_counter()
+    plan = make_plan(facts, devices, request or PlanRequest(), None, learned, alternatives=alternatives)
+    return replace(plan, elapsed_ms=(time.perf_counter() - start) * 1000)
 
 
 def plan_model(

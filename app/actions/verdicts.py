@@ -63,7 +63,8 @@ def judge_model(pronk: Pronk, model: LibraryModel, devices: Devices) -> JudgedMo
     try:
         facts = inspect_model(pronk, str(model.path))
         choice = read_choice(pronk, model.path)
-        plan = quick_plan(facts, devices, choice.request, what_was_learned(pronk, facts, devices))
+        learned = what_was_learned(pronk, facts, devices)
+        plan = quick_plan(facts, devices, choice.request, learned, alternatives=False)
     except AppError as error:
         return JudgedModel(model, problem=error.message)
     return JudgedModel(model, replace(plan, elapsed_ms=0.0), verdict_sentence(plan), choice=choice)

@@ -37,20 +37,17 @@ def make_plan(
     request: PlanRequest,
     dry_run: DryRun | None = None,
     learned: Learned = NOTHING_LEARNED,
+    *,
+    alternatives: bool = True,
 ) -> LoadPlan:
     """Return the best way to load the model; verdict too_big, with reasons, when there is none.
 
     Without `dry_run`, or when it has no answer, the figures are the formulas' (method "analytic"). Raises BadRequest
     for wishes that contradict the model, and what the dry run raises for a model that llama.cpp does not load (BadFile,
-    UnsupportedModel). elapsed_ms is left 0 for the caller, who has the clock.
+    UnsupportedModel). alternatives: whether others worth choosing are looked for; a list of models shows none.
+    elapsed_ms is left 0 for the caller, who has the clock.
     """
     check_request(request, facts)
-    return _plan_on(facts, devices, request, dry_run, learned)
-
-
-def _plan_on(
-    facts: ModelFacts, devices: Devices, request: PlanRequest, dry_run: DryRun | None, learned: Learned
-) -> LoadPlan:
     budgets = budgets_of(devices, request.reserve_bytes, learned.reserves)
     model = study(facts, budgets)
     search = Search(request, Knowledge(model, budgets), throughputs_of(devices, budgets, learned))
@@ -59,7 +56,8 @@ def _plan_on(
     choice = hoped(search, settled(search, choice))
     plan = _load_plan(search, choice, devices)
     failure = asking.failure
-    plan = replace(plan, alternatives=_alternatives(search, choice, devices, asking))
+    if alternatives:
+        plan = replace(plan, alternatives=_alternatives(search, choice, devices, asking))
     return replace(plan, reasons=explain(search, choice, plan, devices, failure))
 
 
