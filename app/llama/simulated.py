@@ -135,7 +135,8 @@ class SimulatedGpus:
     def _device(self, registry: int, index: int, device_id: str, name: str, size_bytes: int) -> int:
         keeper, device = self._keeper, _Device(registry=registry)
         address = keeper.keep(device)
-        buffer_type, host_type = self._buffer_type(address, device_id), self._host_buffer_type(address, device_id)
+        buffer_type = self._buffer_type(address, device_id, name)
+        own, host_type = _BufferType.from_address(buffer_type).iface, self._host_buffer_type(address, device_id)
         backend = self._backend(address, index, device_id)
         title, description = device_id.encode(), name.encode()
 
@@ -150,8 +151,7 @@ class SimulatedGpus:
             props.capabilities[0:4] = [True, True, False, True]
 
         calls = device.iface
-        calls.get_name = keeper.name_function(device_id)
-        calls.get_description = keeper.name_function(name)
+        calls.get_name, calls.get_description = own.get_name, own.alloc_buffer
         calls.get_memory = keeper.function(memory, None, POINTER, SIZE_POINTER, SIZE_POINTER)
         calls.get_type = keeper.function(lambda _: GPU_TYPE, ctypes.c_int, POINTER)
         calls.get_props = keeper.function(properties, None, POINTER, ctypes.POINTER(DeviceProps))
@@ -161,7 +161,8 @@ class SimulatedGpus:
         # Asked tens of thousands of times a dry run, so a C function answers, the processor's own "is it host memory?",
         # which says yes to everything. What CUDA cannot do (rows of K-quants) lies on the host anyway: embeddings.
         calls.supports_op = self._always_yes()
-        calls.supports_buft = keeper.function(lambda _, b: b == buffer_type, ctypes.c_bool, POINTER, POINTER)
+        # So is this: "do these two begin with the same 16 bytes?", and a device does with its own buffer type alone.
+        calls.supports_buft = ctypes.cast(self._base.ggml_guid_matches, POINTER).value
         calls.offload_op = keeper.function(self._offloads, ctypes.c_bool, POINTER, POINTER)
         return address
 
@@ -173,9 +174,14 @@ class SimulatedGpus:
         backend.iface.free = backend.iface.synchronize = keeper.function(lambda _: None, None, POINTER)
         return keeper.keep(backend)
 
-    def _buffer_type(self, device: int, name: str) -> int:
-        """Return the device's own memory: buffers that nobody may touch."""
+    def _buffer_type(self, device: int, device_id: str, name: str) -> int:
+        """Return the device's own memory: buffers that nobody may touch.
+
+        Its first two functions are the device's first two as well (see supports_buft): the second one describes a
+        device and makes a buffer of a buffer type.
+        """
         keeper, calls = self._keeper, _BufferI()
+        description = keeper.text(name)
         calls.free_buffer = keeper.function(lambda _: None, None, POINTER)
         calls.get_base = keeper.function(lambda _: 1 << 24, POINTER, POINTER)
         calls.clear = keeper.function(lambda *_: None, None, POINTER, ctypes.c_uint8)
@@ -183,9 +189,12 @@ class SimulatedGpus:
         make.restype, make.argtypes = POINTER, [POINTER, _BufferI, POINTER, ctypes.c_size_t]
         buffer_type = _BufferType(device=device)
         rules = buffer_type.iface
-        rules.get_name = keeper.name_function(name)
+        rules.get_name = keeper.name_function(device_id)
         rules.alloc_buffer = keeper.function(
-            lambda buft, size: make(buft, calls, None, size), POINTER, POINTER, ctypes.c_size_t
+            lambda asked, size: description if asked == device else make(asked, calls, None, size),
+            POINTER,
+            POINTER,
+            ctypes.c_size_t,
         )
         rules.get_alignment = keeper.function(lambda _: ALIGNMENT, ctypes.c_size_t, POINTER)
         rules.get_alloc_size = keeper.function(self._stored_bytes, ctypes.c_size_t, POINTER, POINTER)
@@ -203,7 +212,7 @@ class SimulatedGpus:
             lambda _, size: wrap(self._host_memory(size), size), POINTER, POINTER, ctypes.c_size_t
         )
         rules.get_alignment = keeper.function(lambda _: HOST_ALIGNMENT, ctypes.c_size_t, POINTER)
-        rules.is_host = keeper.function(lambda _: True, ctypes.c_bool, POINTER)
+        rules.is_host = self._always_yes()
         return keeper.keep(buffer_type)
 
     def _host_memory(self, size: int) -> int:
