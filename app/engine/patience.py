@@ -8,8 +8,8 @@ from typing import Any
 
 LEAST_S = 30.0
 FORETOLD_TIMES = 20
-# Between two signs of getting on while a model is carried over a network, tensor by tensor.
-LOAD_S = 120.0
+# Between two signs of getting on while a model is carried over a network: a tensor may have gigabytes.
+LOAD_S = 600.0
 
 
 class Patience:
